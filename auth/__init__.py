@@ -1,0 +1,1 @@
+"""Tokens: a Better Auth JWT -> the user it names."""

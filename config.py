@@ -1,0 +1,125 @@
+"""Settings: the only reader of the environment.
+
+Values come from the environment, then from `.env`. A wrong or missing one ends the process at
+import, with a line for each problem: a deployment fails at its start, not at its first request.
+"""
+
+import os
+from contextlib import suppress
+from typing import Annotated, Any, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, BeforeValidator, Field, HttpUrl, ValidationError, model_validator
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+
+def _database_url(value: str) -> URL:
+    try:
+        url = make_url(value)
+    except ArgumentError:
+        raise ValueError from None  # its message repeats the value, and with it the password
+    if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg2") or not url.database:
+        raise ValueError
+    # The driver by name: SQLAlchemy 2.1 reads a bare postgresql:// as psycopg 3, and does not
+    # know postgres:// at all. The query string stays as it is.
+    return url.set(drivername="postgresql+psycopg2")
+
+
+def _origin(url: HttpUrl) -> str:
+    """Write the origin as browsers and Better Auth do: lower case, without a default port."""
+    default = {"http": 80, "https": 443}[url.scheme]
+    return f"{url.scheme}://{url.host}" + (f":{url.port}" if url.port != default else "")
+
+
+def _items(value: str) -> list[str]:
+    return [item.strip() for item in value.split(",")]
+
+
+def _origins(value: str) -> list[str]:
+    return [item.lower().rstrip("/") for item in _items(value)]
+
+
+DatabaseUrl = Annotated[URL, BeforeValidator(_database_url)]
+Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_items)]
+# Not only http: apps in a shell come from capacitor://localhost or tauri://localhost.
+Origin = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://[^/\s*]+$")]
+Origins = Annotated[tuple[Origin, ...], BeforeValidator(_origins)]
+# PostgreSQL keeps 63 bytes of a name.
+Table = Annotated[str, Field(pattern=r"^([A-Za-z_]\w{0,62}\.)?[A-Za-z_]\w{0,62}$")]
+Level = Literal["debug", "info", "warning", "error", "critical"]
+
+_POSTGRES = "a URL like postgresql://user:password@host/database"
+_LATER: Any = None  # taken from another variable, below
+_LIST = "a comma-separated list without empty items"
+_ORIGINS = "origins like https://app.example.com; * is refused, because credentials are allowed"
+
+
+class Settings(BaseModel, arbitrary_types_allowed=True, frozen=True):
+    """What the environment says: each field is the variable of that name in upper case.
+
+    The description of a field is what its variable must be, told when it is not.
+    """
+
+    database_url: DatabaseUrl = Field(description=_POSTGRES)
+    database_migration_url: DatabaseUrl = Field(_LATER, description=_POSTGRES)
+    db_pool_size: int = Field(5, ge=1, le=1000, description="a number of connections, 1 to 1000")
+    db_timeout: float = Field(10, gt=0, le=300, description="a number of seconds, up to 300")
+    migrate_on_start: bool = Field(True, description="true or false")
+    better_auth_url: HttpUrl = Field(description="the address of Better Auth: http://localhost:3000")
+    better_auth_jwks_url: HttpUrl = Field(_LATER, description="an address like https://host/jwks")
+    better_auth_issuer: Names = Field((), description=_LIST)
+    better_auth_audience: Names = Field((), description=_LIST)
+    better_auth_user_table: Table = Field("user", description="a table: user or neon_auth.user")
+    better_auth_id_type: Literal["text", "uuid", "integer"] = "text"
+    better_auth_column_case: Literal["camel", "snake"] = "camel"
+    cors_origins: Origins = Field(("http://localhost:3000",), description=_ORIGINS)
+    log_level: Annotated[Level, BeforeValidator(str.lower)] = "info"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_from_others(cls, values: dict[str, str]) -> dict[str, str]:
+        values = dict(values)
+        if database := values.get("database_url"):
+            values.setdefault("database_migration_url", database)
+        with suppress(KeyError, ValidationError):
+            url = HttpUrl(values["better_auth_url"])
+            # Better Auth 1.7: a path in its base URL takes the place of /api/auth, and the issuer
+            # and audience of its tokens are the origin all the same.
+            path = (url.path or "").rstrip("/") or "/api/auth"
+            values.setdefault("better_auth_jwks_url", f"{_origin(url)}{path}/jwks")
+            values.setdefault("better_auth_issuer", _origin(url))
+            values.setdefault("better_auth_audience", _origin(url))
+        return values
+
+    @property
+    def user_table(self) -> tuple[str | None, str]:
+        """Schema and name of Better Auth's user table; `None`: where the search path finds it."""
+        schema, _, name = self.better_auth_user_table.rpartition(".")
+        return schema or None, name
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment over `.env`.
+
+        Raises:
+            SystemExit: something is missing or wrong; its message has a line for each problem.
+        """
+        environment = {**dotenv_values(".env"), **os.environ}
+        named = {name: environment.get(name.upper()) for name in cls.model_fields}
+        given = {name: value.strip() for name, value in named.items() if value is not None}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            wrong = {item["loc"][0]: item["msg"] for item in error.errors()}
+        problems = []
+        for name, field in cls.model_fields.items():
+            must = f"must be {field.description}" if field.description else wrong.get(name, "")
+            if name in wrong and name in given:
+                problems.append(f"{name.upper()} {must}.".replace("Input should", "must"))
+            elif name in wrong and field.is_required():
+                problems.append(f"{name.upper()} is missing: it {must}.")
+        raise SystemExit("\n".join(problems))
+
+
+settings = Settings.load()

@@ -1,0 +1,1 @@
+"""The database: connections, sessions, and the tables at the start."""

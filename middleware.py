@@ -1,0 +1,127 @@
+"""What surrounds every request, as pure ASGI: id and log line, CORS, size of the body, crash."""
+
+import logging
+import re
+from time import perf_counter
+from uuid import uuid4
+
+from fastapi import Request
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from errors import Problem, problem_response
+
+log = logging.getLogger("todo")
+
+MAX_BODY = 64 * 1024
+"""Bytes of a request's body."""
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+class RequestLog:
+    """Give each request an id, the client's if it is sane, and write a line when it is answered.
+
+    Outermost, because CORS answers a preflight by itself.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = perf_counter()
+        request_id = Headers(scope=scope).get("x-request-id", "")
+        if not _SANE_ID.fullmatch(request_id):
+            request_id = uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            # raw_path is still percent-encoded, so that nobody can forge a line.
+            path = scope.get("raw_path", b"").decode("ascii", "replace")
+            milliseconds = (perf_counter() - started) * 1000
+            log.info("%s %s %d %.1fms %s", scope["method"], path, status, milliseconds, request_id)
+
+
+class CORS(CORSMiddleware):
+    """Starlette's, except that a preflight it refuses is told like every other error."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope) if scope.get("method") == "OPTIONS" else Headers()
+        if "origin" not in headers or "access-control-request-method" not in headers:
+            await super().__call__(scope, receive, send)
+            return
+        answer = self.preflight_response(headers)
+        if answer.status_code == 400:
+            del answer.headers["content-length"], answer.headers["content-type"]
+            problem = Problem(400, f"{bytes(answer.body).decode()}.", dict(answer.headers))
+            answer = await problem_response(Request(scope), problem)
+        await answer(scope, receive, send)
+
+
+class Guard:
+    """Refuse bodies over `MAX_BODY`, and turn a crash into a readable 500.
+
+    Inside CORS: a browser hides an answer without CORS headers from the code that asked.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, await _bounded(scope, receive), send)
+        except Exception as error:
+            if not isinstance(error, Problem):
+                request_id = scope["state"]["request_id"]
+                log.exception("crash in request %s", request_id)
+                error = Problem(500, "This is a bug; the server's log tells more by request_id.")
+            answer = await problem_response(Request(scope), error)
+            await answer(scope, receive, send)
+
+
+async def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """Give a `receive` that brings no more than `MAX_BODY`.
+
+    A Content-Length is believed: the server reads no more than it says. A chunked body is read
+    here, before anything else happens, and handed on.
+    """
+    # The connection is closed, so that the server need not read the rest.
+    too_large = Problem(413, f"The body is over {MAX_BODY // 1024} KiB.", {"Connection": "close"})
+    headers = Headers(scope=scope)
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length.lstrip("0")[:9] or 0) > MAX_BODY:
+        raise too_large
+    if "transfer-encoding" not in headers:
+        return receive
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return receive
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > MAX_BODY:
+            raise too_large
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay

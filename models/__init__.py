@@ -1,0 +1,1 @@
+"""SQLModel classes: the tables, and the schemas that cross the wire."""

@@ -1,0 +1,95 @@
+"""Better Auth's user table, as far as this API reads it. Better Auth alone writes it."""
+
+from datetime import datetime
+from typing import Annotated, Any, TypeAlias
+from uuid import UUID
+
+from pydantic import BeforeValidator
+from sqlalchemy import Engine, Integer, Table, Text, Uuid, event
+from sqlmodel import Field, SQLModel
+
+from config import settings
+
+UserId: TypeAlias = str | UUID | int
+"""A user's id as the database holds it; BETTER_AUTH_ID_TYPE says which of the three."""
+
+USER_ID_COLUMN_TYPE = {"text": Text, "uuid": Uuid, "integer": Integer}[settings.better_auth_id_type]
+
+UserIdText = Annotated[str, BeforeValidator(str)]
+"""A user's id as the API shows it: a string, whatever the database holds."""
+
+
+def parse_user_id(subject: str) -> UserId:
+    """Read the `sub` of a token as a value of the column `user.id`.
+
+    Only the one spelling that Better Auth writes is taken, so that no two subjects are one user.
+
+    Raises:
+        ValueError: no user of this database can have that id.
+    """
+    value: UserId
+    match settings.better_auth_id_type:
+        case "uuid":
+            value = UUID(subject)
+        case "integer":
+            value = int(subject)
+            if not 0 < value < 2**31:
+                raise ValueError("out of the range of integer")
+        case _:
+            value = subject
+            subject.encode()  # PostgreSQL holds neither a lone surrogate
+            if not subject or "\0" in subject:  # nor NUL
+                raise ValueError("not a text")
+    if str(value) != subject:
+        raise ValueError("not the canonical spelling")
+    return value
+
+
+def _column(name: str) -> dict[str, str]:
+    first, *rest = name.split("_")
+    camel = first + "".join(word.title() for word in rest)
+    return {"name": camel if settings.better_auth_column_case == "camel" else name}
+
+
+_SCHEMA, _NAME = settings.user_table
+
+
+class User(SQLModel, table=True):
+    """A mirror of Better Auth's table, and what `todo.user_id` refers to. Read-only."""
+
+    __tablename__ = _NAME
+    __table_args__ = {"schema": _SCHEMA}
+
+    id: UserId = Field(sa_type=USER_ID_COLUMN_TYPE, primary_key=True)
+    name: str
+    email: str
+    email_verified: bool = Field(sa_column_kwargs=_column("email_verified"))
+    image: str | None
+    created_at: datetime = Field(sa_column_kwargs=_column("created_at"))
+    updated_at: datetime = Field(sa_column_kwargs=_column("updated_at"))
+
+
+USER_TABLE: Table = User.__table__  # type: ignore[attr-defined]  # SQLModel leaves it untyped
+
+
+class UserRead(SQLModel):
+    """What the API tells a user of themself."""
+
+    id: UserIdText
+    name: str
+    email: str
+    image: str | None
+
+
+class ReadOnlyTableError(RuntimeError):
+    """Something tried to write to Better Auth's user table."""
+
+
+@event.listens_for(Engine, "before_execute")
+def _refuse_writes(_connection: Any, statement: Any, *_: Any) -> None:
+    # At the engine, because everything ends here: a flush, a bulk statement, plain Core, DDL.
+    # `table` is what INSERT, UPDATE and DELETE write to, `element` what CREATE and DROP are about.
+    for part in ("table", "element"):
+        written = getattr(statement, part, None)
+        if getattr(written, "fullname", None) == USER_TABLE.fullname:
+            raise ReadOnlyTableError(f"the table {USER_TABLE.fullname} is read-only here: Better Auth owns it")

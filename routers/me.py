@@ -1,0 +1,20 @@
+"""Who Better Auth says you are."""
+
+from fastapi import APIRouter
+
+from auth.dependencies import CurrentUser, TokenFirstRoute
+from crud.user import get_user
+from db.session import SessionDep
+from errors import Unauthorized, documented
+from models.user import User, UserRead
+
+router = APIRouter(prefix="/api", tags=["me"], route_class=TokenFirstRoute)
+
+
+@router.get("/me", response_model=UserRead, responses=documented(401, 413, 500, 503))
+def get_me(user: CurrentUser, session: SessionDep) -> User:
+    """You, as Better Auth's table has you."""
+    row = get_user(session, user.id)
+    if row is None:
+        raise Unauthorized("The user that the token names no longer exists.")
+    return row

@@ -1,0 +1,60 @@
+"""What the contract says of every answer of a kind."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+
+
+def expect_problem(answer: httpx.Response, status: int, title: str) -> dict[str, Any]:
+    """Assert that an answer is a problem (RFC 9457) of this status, and give it."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = answer.json()
+    assert problem["type"] == "about:blank"
+    assert problem["title"] == title
+    assert problem["status"] == status
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    assert re.fullmatch(r"[A-Z].*[.]", problem["detail"]), "detail is a sentence"
+    return problem
+
+
+def expect_unauthorized(answer: httpx.Response, detail: str) -> None:
+    """Assert that an answer is a 401 whose detail has these words."""
+    problem = expect_problem(answer, 401, "Unauthorized")
+    assert detail in problem["detail"]
+    assert answer.headers["www-authenticate"].startswith('Bearer realm="todo"')
+    assert set(problem) == {"type", "title", "status", "detail", "request_id"}
+
+
+def expect_not_found(answer: httpx.Response) -> None:
+    """Assert that an answer says that the caller has no such todo."""
+    problem = expect_problem(answer, 404, "Not Found")
+    assert problem["detail"] == "There is no such todo of yours."
+
+
+def expect_invalid(answer: httpx.Response, *locations: list[Any]) -> list[dict[str, Any]]:
+    """Assert that an answer is a 422 that names these places, and nothing of what was sent."""
+    problem = expect_problem(answer, 422, "Unprocessable Content")
+    errors: list[dict[str, Any]] = problem["errors"]
+    assert all(set(error) == {"loc", "msg", "type"} for error in errors)
+    assert [error["loc"] for error in errors] == list(locations)
+    return errors
+
+
+def expect_unavailable(answer: httpx.Response, detail: str) -> dict[str, Any]:
+    """Assert that an answer is a 503 whose detail has these words, and give the problem."""
+    problem = expect_problem(answer, 503, "Service Unavailable")
+    assert detail in problem["detail"]
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    return problem
+
+
+def again(ask: Callable[[], httpx.Response]) -> Iterator[httpx.Response]:
+    """Ask again and again, for some seconds: until what was away is found again."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        yield ask()
+        time.sleep(0.02)

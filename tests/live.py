@@ -1,0 +1,95 @@
+"""The API as production runs it: a uvicorn of its own, configured by the environment alone."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Api:
+    """A running API."""
+
+    url: str
+    process: subprocess.Popen[str]
+    log: Path
+
+    def client(self, token: str | None = None) -> httpx.Client:
+        """Open a client that sends `token`."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Give an environment in which nothing is configured but `variables`."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **variables}
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def launch(port: int, folder: Path, **variables: str) -> Api:
+    """Start uvicorn without waiting for it. `folder` is empty: a `.env` of yours is not read."""
+    log = folder / f"{port}.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "main:app", "--host=127.0.0.1", f"--port={port}"],
+            cwd=folder,
+            env=environment(**variables),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    return Api(f"http://127.0.0.1:{port}", process, log)
+
+
+@contextmanager
+def running(**variables: str) -> Iterator[Api]:
+    """Run the API with `variables`, until the block ends."""
+    with tempfile.TemporaryDirectory() as folder:
+        api = launch(free_port(), Path(folder), **variables)
+        try:
+            wait_until_healthy(api)
+            yield api
+        finally:
+            stop(api)
+
+
+def wait_until_healthy(api: Api, seconds: float = 20) -> None:
+    """Wait until `/health` answers; fails with the log when it does not."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if httpx.get(f"{api.url}/health", trust_env=False).status_code == 200:
+                return
+        except httpx.TransportError:
+            if api.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the API did not start:\n{api.log.read_text()}") from None
+            time.sleep(0.02)
+
+
+def stop(api: Api) -> None:
+    """End the process as a host does."""
+    api.process.send_signal(signal.SIGTERM)
+    try:
+        api.process.wait(10)
+    except subprocess.TimeoutExpired:
+        api.process.kill()
+        raise

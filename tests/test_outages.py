@@ -1,0 +1,174 @@
+"""What is not there yet, or not any more: 503 that says so, and no restart when it comes back."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import psutil
+import psycopg2
+
+from tests.conftest import BETTER_AUTH_SQL, Database
+from tests.expect import again, expect_unauthorized, expect_unavailable
+from tests.issuer import Issuer
+from tests.live import Api, environment, free_port, running
+
+READY = {"status": "ready", "database": "ok", "schema": "ok", "signing_keys": "ok"}
+
+
+def expect_healthy(api: Api) -> None:
+    """Assert that what needs nobody else works."""
+    with api.client() as http:
+        assert http.get("/health").json() == {"status": "healthy"}
+        assert http.get("/").json()["health"] == "/health"
+        assert http.get("/openapi.json").status_code == 200
+
+
+def test_a_database_that_is_away_is_503_and_told_without_its_password(issuer: Issuer) -> None:
+    port = free_port()
+    url = f"postgresql://somebody:s3cret@127.0.0.1:{port}/todo"
+    with running(DATABASE_URL=url, BETTER_AUTH_URL=issuer.origin) as api, api.client(issuer.token("somebody")) as http:
+        expect_healthy(api)
+        http.headers["Origin"] = "http://localhost:3000"
+        answers = [http.get("/api/todos"), http.post("/api/todos", json={"title": "x"}), http.get("/api/me")]
+        for answer in answers:
+            expect_unavailable(answer, "The database is away")
+            assert answer.headers["access-control-allow-origin"] == http.headers["Origin"]
+        with api.client() as anonymous:
+            expect_unauthorized(anonymous.get("/api/me"), "There is no token")
+        ready = http.get("/ready")
+        report = expect_unavailable(ready, "DATABASE_URL")
+        assert report["signing_keys"] == "ok"
+        assert "ok" not in (report["database"], report["schema"])
+        told = [answer.text for answer in (*answers, ready)]
+        for secret in ("s3cret", "somebody", str(port)):
+            assert not [text for text in told if secret in text]
+        log = api.log.read_text()
+    assert "s3cret" not in log
+    assert "Traceback" not in log
+
+
+def test_a_database_that_never_answers_is_503_and_health_answers_meanwhile(issuer: Issuer) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        port = silent.getsockname()[1]
+        url = f"postgresql://somebody:s3cret@127.0.0.1:{port}/todo"
+        with (
+            running(DATABASE_URL=url, BETTER_AUTH_URL=issuer.origin, DB_TIMEOUT="1") as api,
+            api.client() as http,
+            ThreadPoolExecutor(40) as pool,  # as many as the server has worker threads
+        ):
+            waiting = [pool.submit(http.get, "/ready") for _ in range(40)]
+            healthy = 0
+            while not any(answer.done() for answer in waiting):
+                expect_healthy(api)
+                healthy += 1
+            assert healthy > 10
+            for answer in waiting:
+                expect_unavailable(answer.result(), "The database is")
+            connections = psutil.Process(api.process.pid).net_connections()
+            assert port not in [getattr(one.raddr, "port", None) for one in connections], "left open"
+            assert "Traceback" not in api.log.read_text()
+
+
+def test_a_statement_that_takes_too_long_is_503_and_so_is_who_waits_for_its_connection(
+    new_database: Callable[..., Database], issuer: Issuer
+) -> None:
+    database = new_database()
+    database.add_user("somebody")
+    with (
+        running(DATABASE_URL=database.url, BETTER_AUTH_URL=issuer.origin, DB_TIMEOUT="0.5", DB_POOL_SIZE="1") as api,
+        api.client(issuer.token("somebody")) as http,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        with closing(psycopg2.connect(database.url)) as connection, connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE todo")
+            for answer in pool.map(lambda _: http.get("/api/todos"), range(4)):
+                expect_unavailable(answer, "The database is")
+            expect_healthy(api)
+        assert http.get("/api/todos").status_code == 200
+        assert database.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'todo-api' AND datname = current_database()"
+        ) == [(1,)]
+        assert "Traceback" not in api.log.read_text()
+
+
+def test_connections_that_the_server_ends_are_503_at_most_and_made_again(
+    new_database: Callable[..., Database], issuer: Issuer
+) -> None:
+    database = new_database()
+    database.add_user("somebody")
+    with (
+        running(DATABASE_URL=database.url, BETTER_AUTH_URL=issuer.origin) as api,
+        api.client(issuer.token("somebody")) as http,
+    ):
+        assert http.get("/api/todos").status_code == 200
+        database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'todo-api' AND datname = current_database()"
+        )
+        for answer in again(lambda: http.get("/api/todos")):
+            if answer.status_code == 200:
+                break
+            expect_unavailable(answer, "The database is away")
+        assert answer.status_code == 200
+        assert "Traceback" not in api.log.read_text()
+
+
+def test_better_auths_tables_may_come_later_go_and_come_back(
+    new_database: Callable[..., Database], issuer: Issuer
+) -> None:
+    database = new_database(better_auth=False)
+    reason = "Better Auth's migrations"
+    with (
+        running(DATABASE_URL=database.url, BETTER_AUTH_URL=issuer.origin) as api,
+        api.client(issuer.token("somebody")) as http,
+    ):
+        expect_healthy(api)
+        expect_unavailable(http.get("/api/todos"), reason)
+        expect_unavailable(http.get("/api/me"), reason)
+        report = expect_unavailable(http.get("/ready"), reason)
+        assert reason in report["schema"]
+        assert (report["database"], report["signing_keys"]) == ("ok", "ok")
+        assert database.execute("SELECT to_regclass('todo')") == [(None,)]
+
+        database.execute(BETTER_AUTH_SQL)
+        database.add_user("somebody")
+        answers = again(lambda: http.post("/api/todos", json={"title": "x"}))
+        assert any(answer.status_code == 201 for answer in answers)
+        assert http.get("/ready").json() == READY
+
+        database.execute('DROP TABLE todo; ALTER TABLE "user" RENAME TO people')
+        expect_unavailable(http.get("/api/todos"), "database")
+        for answer in (http.get("/api/me"), http.post("/api/todos", json={"title": "x"})):
+            expect_unavailable(answer, reason)
+        database.execute('ALTER TABLE people RENAME TO "user"')
+        assert any(answer.status_code == 200 for answer in again(lambda: http.get("/api/me")))
+        assert http.get("/api/todos").json() == []
+        assert "Traceback" not in api.log.read_text()
+
+
+def test_without_migrate_on_start_the_schema_is_left_to_make_migrate(
+    new_database: Callable[..., Database], issuer: Issuer, tmp_path: Path
+) -> None:
+    database = new_database()
+    variables = {"DATABASE_URL": database.url, "BETTER_AUTH_URL": issuer.origin}
+    with running(**variables, MIGRATE_ON_START="false") as api, api.client(issuer.token("somebody")) as http:
+        expect_healthy(api)
+        expect_unavailable(http.get("/api/todos"), "make migrate")
+        assert "make migrate" in expect_unavailable(http.get("/ready"), "make migrate")["schema"]
+        assert database.execute("SELECT to_regclass('todo')") == [(None,)]
+
+        migrate = [sys.executable, "-m", "db"]
+        subprocess.run(migrate, cwd=tmp_path, env=environment(**variables), check=True)
+        answers = again(lambda: http.get("/api/todos"))
+        assert any(answer.status_code == 200 for answer in answers)
+        assert http.get("/ready").json() == READY
+
+
+def test_ready_says_that_all_is_well(anonymous: httpx.Client) -> None:
+    answer = anonymous.get("/ready")
+    assert (answer.status_code, answer.json()) == (200, READY)

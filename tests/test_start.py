@@ -1,0 +1,221 @@
+"""The start: settings that are wrong, tables that are missing, processes that start together."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlmodel import SQLModel
+
+from config import Settings
+from db.schema import create_db_and_tables
+from models.todo import TODO_TABLE
+from tests.conftest import Database
+from tests.issuer import Issuer
+from tests.live import ROOT, environment, free_port, launch, running, stop, wait_until_healthy
+
+REQUIRED = {"DATABASE_URL": "postgresql://somebody:secret@127.0.0.1/todo", "BETTER_AUTH_URL": "http://127.0.0.1:3000"}
+
+
+def start(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Start the server with settings that should stop it."""
+    return subprocess.run(
+        [sys.executable, "-m", "uvicorn", "main:app", f"--port={free_port()}"],
+        cwd=folder,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+WRONG = {
+    "a database that is not PostgreSQL": ("DATABASE_URL", "mysql://u:secret@host/db", "a URL like postgresql://"),
+    "a database that is no URL": ("DATABASE_URL", "secret", "a URL like postgresql://"),
+    "a URL without a database": ("DATABASE_URL", "postgresql://u:secret@host", "a URL like postgresql://"),
+    "a port of the database that is none": (
+        "DATABASE_URL",
+        "postgresql://u:secret@host:x/db",
+        "a URL like postgresql://",
+    ),
+    "nothing": ("BETTER_AUTH_URL", "", "the address of Better Auth"),
+    "no web address": ("BETTER_AUTH_URL", "localhost:3000", "the address of Better Auth"),
+    "a port that is none": ("BETTER_AUTH_URL", "http://localhost:123456", "the address of Better Auth"),
+    "no web address for the keys": ("BETTER_AUTH_JWKS_URL", "/jwks", "an address like"),
+    "no issuer": ("BETTER_AUTH_ISSUER", "", "without empty items"),
+    "an empty audience in a list": ("BETTER_AUTH_AUDIENCE", "a,,b", "without empty items"),
+    "a table that is no name": ("BETTER_AUTH_USER_TABLE", 'user"; --', "a table"),
+    "an unknown id type": ("BETTER_AUTH_ID_TYPE", "bigint", "'text', 'uuid' or 'integer'"),
+    "an unknown case": ("BETTER_AUTH_COLUMN_CASE", "kebab", "'camel' or 'snake'"),
+    "any origin": ("CORS_ORIGINS", "*", "* is refused"),
+    "an origin that is none": ("CORS_ORIGINS", "http://a.example,localhost", "origins like"),
+    "neither yes nor no": ("MIGRATE_ON_START", "perhaps", "true or false"),
+    "no connections": ("DB_POOL_SIZE", "0", "a number of connections"),
+    "no time": ("DB_TIMEOUT", "0", "a number of seconds"),
+    "an unknown level": ("LOG_LEVEL", "loud", "'debug', 'info'"),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "problem"), WRONG.values(), ids=WRONG)
+def test_a_wrong_setting_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str
+) -> None:
+    for variable, given in (REQUIRED | {name: value}).items():
+        monkeypatch.setenv(variable, given)
+    with pytest.raises(SystemExit) as stopped:
+        Settings.load()
+    (line,) = str(stopped.value).splitlines()
+    assert line.startswith(f"{name} must be ")
+    assert line.endswith(".")
+    assert problem in line
+    assert "secret" not in line
+
+
+def test_uvicorn_stops_with_a_line_for_each_missing_setting(tmp_path: Path) -> None:
+    stopped = start(tmp_path)
+    assert stopped.returncode != 0
+    assert stopped.stderr.splitlines() == [
+        "DATABASE_URL is missing: it must be a URL like postgresql://user:password@host/database.",
+        "BETTER_AUTH_URL is missing: it must be the address of Better Auth: http://localhost:3000.",
+    ]
+    assert stopped.stdout == ""
+
+
+def test_settings_come_from_the_environment_then_from_dotenv(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "DATABASE_URL='postgres://me:p%40ss@ep-cool-1-pooler.neon.tech/neondb"
+        "?sslmode=require&channel_binding=require'\n"
+        "BETTER_AUTH_URL=https://App.example.com:443/\nLOG_LEVEL=warning\n"
+    )
+    shown = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from config import settings as s;"
+            "print(s.database_url.render_as_string(False), s.database_url == s.database_migration_url,"
+            "s.better_auth_jwks_url, *s.better_auth_issuer, *s.better_auth_audience, s.log_level)",
+        ],
+        cwd=tmp_path,
+        env=environment(LOG_LEVEL="DEBUG"),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert shown == [
+        "postgresql+psycopg2://me:p%40ss@ep-cool-1-pooler.neon.tech/neondb?channel_binding=require&sslmode=require",
+        "True",
+        "https://app.example.com/api/auth/jwks",
+        "https://app.example.com",
+        "https://app.example.com",
+        "debug",
+    ]
+
+
+def test_a_path_in_better_auths_address_is_where_its_endpoints_are() -> None:
+    shown = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from config import settings as s; print(s.better_auth_jwks_url, *s.better_auth_issuer)",
+        ],
+        env=environment(**REQUIRED | {"BETTER_AUTH_URL": "http://localhost:3000/app/auth/"}),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert shown == ["http://localhost:3000/app/auth/jwks", "http://localhost:3000"]
+
+
+def test_the_start_makes_the_todo_table_and_leaves_better_auths_alone(
+    new_database: Callable[..., Database], issuer: Issuer
+) -> None:
+    database = new_database()
+    before = columns(database)
+    with running(DATABASE_URL=database.url, BETTER_AUTH_URL=issuer.origin):
+        after = columns(database)
+    made = after - before
+    assert {table for table, *_ in made} == {"todo"}
+    assert before <= after
+    assert database.execute(
+        "SELECT confrelid::regclass::text, confdeltype FROM pg_constraint"
+        " WHERE conrelid = 'todo'::regclass AND contype = 'f'"
+    ) == [('"user"', "c")]
+    assert {(name, kind) for _, name, kind, _ in made if name.endswith("_at")} == {
+        ("created_at", "timestamp with time zone"),
+        ("updated_at", "timestamp with time zone"),
+    }
+
+
+def columns(database: Database) -> set[tuple[str, ...]]:
+    """Describe every column of every table."""
+    return set(
+        database.execute(
+            "SELECT table_name, column_name, data_type, is_nullable || coalesce(column_default, '')"
+            " FROM information_schema.columns WHERE table_schema = 'public'"
+        )
+    )
+
+
+def test_a_second_start_keeps_what_is_there(new_database: Callable[..., Database], issuer: Issuer) -> None:
+    database = new_database()
+    database.add_user("somebody")
+    variables = {"DATABASE_URL": database.url, "BETTER_AUTH_URL": issuer.origin}
+    with running(**variables) as api, api.client(issuer.token("somebody")) as somebody:
+        todo = somebody.post("/api/todos", json={"title": "Stay"}).json()
+    with running(**variables) as api, api.client(issuer.token("somebody")) as somebody:
+        assert somebody.get("/api/todos").json() == [todo]
+
+
+def test_processes_that_start_at_the_same_moment_all_come_up(
+    new_database: Callable[..., Database], issuer: Issuer, tmp_path: Path
+) -> None:
+    database = new_database()
+    apis = [launch(free_port(), tmp_path, DATABASE_URL=database.url, BETTER_AUTH_URL=issuer.origin) for _ in range(8)]
+    try:
+        for api in apis:
+            wait_until_healthy(api, seconds=40)
+            with api.client() as client:
+                assert client.get("/ready").json()["status"] == "ready"
+            log = api.log.read_text()
+            assert "not ready" not in log
+            assert "Traceback" not in log
+    finally:
+        for api in apis:
+            stop(api)
+    assert sum("the table todo is there" in api.log.read_text() for api in apis) >= 1
+
+
+def test_who_comes_second_waits_for_the_first_to_make_the_tables(new_database: Callable[..., Database]) -> None:
+    database = new_database()
+    url = database.url.replace("postgresql://", "postgresql+psycopg2://")
+    first, second = create_engine(url), create_engine(url)
+    with ThreadPoolExecutor(1) as pool:
+        with first.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x746F646F})
+            waiting = pool.submit(create_db_and_tables, second)
+            while not database.execute("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+                assert not waiting.done()
+            SQLModel.metadata.create_all(connection, tables=[TODO_TABLE])
+        waiting.result()
+    assert database.execute("SELECT count(*) FROM todo") == [(0,)]
+    first.dispose()
+    second.dispose()
+
+
+def test_the_app_never_imports_local() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import main, sys; print(*sys.modules)"],
+        cwd="/",
+        env=environment(**REQUIRED),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert "main" in loaded
+    assert not [name for name in loaded if name.split(".")[0] in ("local", "tests", "pytest")]
+    assert (ROOT / "local").is_dir()
