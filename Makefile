@@ -5,14 +5,16 @@ ARGS ?=
 
 READY := .venv/.installed
 BIN := .venv/bin
+BETTER_AUTH := tests/better_auth
+BETTER_AUTH_READY := $(BETTER_AUTH)/node_modules/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run token test migrate check format lock clean
+.PHONY: help run token test test-better-auth node migrate check format lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## run the API, with a database and a demo user unless .env names others
 	@exec $(BIN)/python -m local run
@@ -21,7 +23,10 @@ token: $(READY) ## print a fresh token of the demo user
 	@exec $(BIN)/python -m local token
 
 test: $(READY) ## run the tests; ARGS="-k toggle" chooses
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+test-better-auth: node $(READY) $(BETTER_AUTH_READY) ## run the tests against a real Better Auth; needs Node 20
+	@$(BIN)/python -m pytest $(BETTER_AUTH) $(ARGS)
 
 migrate: $(READY) ## bring the schema of the database up to date
 	@$(BIN)/python -m db
@@ -42,7 +47,7 @@ lock: $(READY) ## pin what requirements*.in name; ARGS=--upgrade takes the lates
 	@$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
 
 clean: ## remove .venv and .local, the embedded database with it
-	rm -rf .venv .local
+	rm -rf .venv .local $(BETTER_AUTH)/node_modules
 
 # Messages go to standard error, so that `make token` prints a token and nothing else.
 $(READY): requirements-dev.txt
@@ -55,4 +60,16 @@ $(READY): requirements-dev.txt
 	@echo "Installing into .venv (once, about 20 s) ..." >&2
 	@$(PYTHON) -m venv .venv >&2
 	@$(BIN)/python -m pip install --quiet --quiet --requirement requirements-dev.txt >&2
+	@touch $@
+
+# Only the tests with a real Better Auth need it; asked each time, before anything is installed.
+node:
+	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { \
+		echo "Node 20 or newer, with npm, is needed for the tests with a real Better Auth;" \
+			"found node $$(node --version 2>/dev/null || echo missing)," \
+			"npm $$(npm --version 2>/dev/null || echo missing)." >&2; exit 1; }
+
+$(BETTER_AUTH_READY): $(BETTER_AUTH)/package-lock.json | node
+	@echo "Installing Better Auth into $(BETTER_AUTH)/node_modules (once, about 20 s) ..." >&2
+	@npm --prefix $(BETTER_AUTH) ci --loglevel=error >&2
 	@touch $@

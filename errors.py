@@ -96,6 +96,9 @@ async def on_http_exception(request: Request, error: HTTPException) -> JSONRespo
     return await problem_response(request, Problem(error.status_code, detail, headers))
 
 
+MAX_ERRORS = 20
+"""Things that a 422 tells at most: a small body can have thousands of unknown fields."""
+
 # The messages of pydantic and FastAPI that repeat a part of what was sent.
 _MESSAGES = {"uuid_parsing": "Input should be a valid UUID"}
 
@@ -104,7 +107,7 @@ async def on_validation_error(request: Request, error: RequestValidationError) -
     """Answer what pydantic refused, without the input that FastAPI's own handler would repeat."""
     errors = (
         {"loc": _told(item), "msg": _MESSAGES.get(item["type"], item["msg"]), "type": item["type"]}
-        for item in error.errors()
+        for item in error.errors()[:MAX_ERRORS]
     )
     return await problem_response(request, Invalid(*errors))
 

@@ -8,9 +8,11 @@ names a key that is not in it, and never given up because a fetch failed.
 import asyncio
 import json
 import logging
+from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from time import monotonic
+from time import time
 from typing import Any
 
 import httpx
@@ -24,14 +26,16 @@ TIMEOUT = 5.0
 """Seconds that a fetch may take, connecting included."""
 MAX_BYTES = 256 * 1024
 """A key set that is longer is none."""
-COOL_DOWN = 5.0
-"""Seconds after a fetch that failed or brought nothing new, before the next one."""
 RETRY = 1.0
-"""Seconds between two fetches while no key set was ever had."""
+"""Seconds between two fetches while there is no key set."""
+VAIN_FETCHES, VAIN_WINDOW = 2, 10.0
+"""Fetches that may fail or bring nothing new within so many seconds; then tokens with unknown keys
+cause no more of them."""
 RENEW_AFTER = 300.0
 """Seconds after which a set is renewed in the background."""
 EXPIRE_AFTER = 600.0
-"""Seconds after which a set is renewed before it is used again."""
+"""Seconds after which a set is renewed before it is used again: a key that Better Auth has taken
+back is accepted no longer, also in a process that was frozen meanwhile."""
 
 # What a key is able to sign is told by its type, not by its `alg`: before Better Auth 1.7 that
 # member repeated the configuration, whatever the key was.
@@ -78,61 +82,84 @@ def _signing_key(jwk: dict[str, Any]) -> SigningKey:
     return SigningKey(public, algorithms)
 
 
+def _since(moment: float) -> float:
+    # The wall clock, because the other one may stand still while a process is frozen; in both
+    # directions, because this one may be set back.
+    return abs(time() - moment)
+
+
 class KeySet:
     """The keys at `url`. For one event loop, without locks: every step between awaits is whole."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._keys: dict[str, SigningKey] = {}
-        self._fetched_at = self._tried_at = float("-inf")
+        self.keys: Mapping[str, SigningKey] = {}
+        """The last good set, replaced as a whole when it has changed; empty: none was ever fetched."""
+        self._fetched_at = self._tried_at = self._answered_at = float("-inf")
+        self._vain: deque[float] = deque(maxlen=VAIN_FETCHES)
         self._fetch: asyncio.Task[None] | None = None
 
-    @property
-    def known(self) -> bool:
-        """Whether a key set was ever fetched."""
-        return bool(self._keys)
+    def is_fresh(self) -> bool:
+        """Say whether the set may be used without waiting; renews it in the background when it is old.
 
-    async def find(self, kid: str) -> SigningKey | None:
+        A set that could not be renewed when it was due stays as good as it was.
+        """
+        if _since(self._fetched_at) > RENEW_AFTER:
+            self._start_fetch()
+        return _since(self._answered_at) < EXPIRE_AFTER
+
+    async def find(self, kid: str, instead_of: SigningKey | None = None) -> SigningKey | None:
         """Give the key named `kid`; `None` when Better Auth has none of that name.
 
         A known key is given at once, a fetch in progress or not, until the set has expired.
 
+        Args:
+            kid: the name.
+            instead_of: a key of that name that will not do: the set is fetched again for another.
+
         Raises:
             KeysUnavailable: no key set was ever fetched.
         """
-        age = monotonic() - self._fetched_at
-        if kid not in self._keys or age > EXPIRE_AFTER:
+        found = self.is_fresh() and self.keys.get(kid) not in (None, instead_of)
+        for _ in range(0 if found else 2):
+            # Better Auth may have answered a fetch under way before it made the key: then once more.
+            under_way = self._fetch is not None
             await self.renew()
-        elif age > RENEW_AFTER:
-            self._start_fetch()
-        if not self._keys:
+            if not under_way or self.keys.get(kid) not in (None, instead_of):
+                break
+        if not self.keys:
             raise KeysUnavailable
-        return self._keys.get(kid)
+        return self.keys.get(kid)
 
     async def renew(self) -> None:
-        """Fetch the set, unless that was in vain a moment ago; wait for a fetch in progress."""
+        """Fetch the set, unless that was in vain too often just now; wait for a fetch in progress."""
         self._start_fetch()
         if self._fetch:
             # Shielded: a client that goes away must not end the fetch that others wait for.
             await asyncio.shield(self._fetch)
 
     def _start_fetch(self) -> None:
-        cool_down = COOL_DOWN if self._keys else RETRY
-        if self._fetch is None and monotonic() - self._tried_at > cool_down:
-            self._tried_at = monotonic()
+        spent = len(self._vain) == VAIN_FETCHES and _since(self._vain[0]) < VAIN_WINDOW
+        if self._fetch is None and not (spent if self.keys else _since(self._tried_at) < RETRY):
+            self._tried_at = time()
             self._fetch = asyncio.create_task(self._fetch_set())
 
     async def _fetch_set(self) -> None:
         try:
             async with asyncio.timeout(TIMEOUT):
                 keys = parse_key_set(await self._download())
-            self._fetched_at = monotonic()
-            if keys != self._keys:
-                # The cool-down is for fetches in vain: the next new key may come at once.
-                self._keys, self._tried_at = keys, float("-inf")
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, RecursionError) as error:
+            self._fetched_at = time()
+            if keys == self.keys:
+                self._vain.append(time())
+            else:
+                self.keys = keys
+                self._vain.clear()
+        except (httpx.HTTPError, TimeoutError, ValueError, RecursionError) as error:
+            # The last good set stays: Better Auth may be down or answer 429 for a while.
+            self._vain.append(time())
             log.warning("signing keys not renewed: %s: %r", self.url, error)
         finally:
+            self._answered_at = time()
             self._fetch = None
 
     async def _download(self) -> Any:

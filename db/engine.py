@@ -29,8 +29,9 @@ def _wait(connection: Any) -> None:
         poll = select.poll()
         poll.register(connection.fileno(), _EVENTS[state])
         if not poll.poll(max(0, ceil((deadline - monotonic()) * 1000))):
-            # psycopg2 gives the connection up for this; to close it here would wait for a lock that
-            # the statement holds.
+            # The socket of a connection that is being made is closed when nothing refers to it any
+            # more, and the traceback would. A statement's connection psycopg2 closes by itself.
+            del connection
             raise psycopg2.OperationalError(f"no answer within {settings.db_timeout:g} s")
 
 

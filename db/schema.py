@@ -17,9 +17,9 @@ from sqlmodel import SQLModel
 
 from config import settings
 from db.engine import as_unavailable, engine
+from db.inspection import inspect_tables
 from errors import Unavailable
 from models.todo import TODO_TABLE
-from models.user import USER_TABLE
 
 log = logging.getLogger("todo.db")
 
@@ -35,15 +35,14 @@ def create_db_and_tables(engine: Engine = engine, *, create: bool = True) -> Non
         create: `False` to look only.
 
     Raises:
-        Unavailable: Better Auth's table is missing, or, when only looking, one of our own.
+        Unavailable: Better Auth's table is missing or not as the settings say, or, when only
+            looking, our own is missing.
         SQLAlchemyError: the database is away, or refuses.
     """
-    name = engine.dialect.identifier_preparer.format_table
     with engine.connect() as connection:
-        found = select(func.to_regclass(name(TODO_TABLE)), func.to_regclass(name(USER_TABLE)))
-        has_todo, has_user = connection.execute(found).one()
-    if not has_user:
-        raise Unavailable(f"Run Better Auth's migrations: there is no {name(USER_TABLE)} yet.")
+        has_todo, problem = inspect_tables(connection)
+    if problem:
+        raise Unavailable(problem)
     if has_todo:
         return
     if not create:

@@ -27,10 +27,10 @@ async def health() -> dict[str, str]:
 async def ready() -> dict[str, str]:
     """Whether requests can be served: a line for each thing that they need."""
     report = await run_in_threadpool(schema.check)
-    if not signing_keys.known:
+    if not signing_keys.keys:
         await signing_keys.renew()
     unknown = "The signing keys could not be fetched: see that BETTER_AUTH_JWKS_URL answers."
-    report["signing_keys"] = "ok" if signing_keys.known else unknown
+    report["signing_keys"] = "ok" if signing_keys.keys else unknown
     if wrong := [line for line in report.values() if line != "ok"]:
         raise Unavailable(" ".join(wrong), **report)
     return {"status": "ready", **report}

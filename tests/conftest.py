@@ -53,6 +53,9 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        """As the owner of Better Auth's tables."""
+        self.api_url = url.replace("postgres@", "todo_api@", 1)
+        """As the API, which may do no more than it needs."""
 
     def execute(self, statement: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Run SQL in a transaction of its own, and give its rows, if it has any."""
@@ -75,10 +78,23 @@ def new_user_id() -> str:
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(32))
 
 
+# What the API needs of Better Auth's tables, and where it makes its own. README.md says the same.
+GRANTS = """
+    GRANT USAGE, CREATE ON SCHEMA public TO todo_api;
+    GRANT SELECT, REFERENCES ON "user" TO todo_api;
+"""
+# The same, where Better Auth makes its tables later.
+LATER = """
+    GRANT USAGE, CREATE ON SCHEMA public TO todo_api;
+    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, REFERENCES ON TABLES TO todo_api;
+"""
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A PostgreSQL of the tests' own."""
     with tempfile.TemporaryDirectory() as folder, postgres(Path(folder) / "data") as server:
+        Database(server.url("postgres")).execute("CREATE ROLE todo_api LOGIN")
         yield server
 
 
@@ -91,17 +107,37 @@ def new_database(server: Server) -> Callable[..., Database]:
         name = f"test_{next(numbers)}"
         server.create_database(name)
         database = Database(server.url(name))
-        if better_auth:
-            database.execute(BETTER_AUTH_SQL)
+        database.execute(BETTER_AUTH_SQL + GRANTS if better_auth else LATER)
         return database
 
     return make
 
 
 @pytest.fixture(scope="session")
-def database(new_database: Callable[..., Database]) -> Database:
-    """The database of `api`."""
-    return new_database()
+def database(new_database: Callable[..., Database]) -> Iterator[Database]:
+    """The database of `api`.
+
+    Better Auth's tables are the same at the end of all tests as they were at the beginning.
+    """
+    database = new_database()
+    before = better_auths_tables(database)
+    yield database
+    assert better_auths_tables(database) == before
+
+
+def better_auths_tables(database: Database) -> list[tuple[Any, ...]]:
+    """Describe all that belongs to the tables that are not ours: columns, constraints, indexes, triggers."""
+    return database.execute("""
+        SELECT c.relname, c.relowner, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+               pg_get_expr(d.adbin, d.adrelid), a.attidentity,
+               ARRAY(SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = c.oid ORDER BY 1),
+               ARRAY(SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = c.oid ORDER BY 1),
+               ARRAY(SELECT tgname FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal)
+        FROM pg_class c
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+        LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> 'todo'
+        ORDER BY c.relname, a.attnum""")
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +161,7 @@ def wire(server: Server) -> Iterator[Wire]:
 def api(database: Database, issuer: Issuer, wire: Wire) -> Iterator[Api]:
     """The API that most tests share; each brings its own users."""
     name = database.url.partition("?")[0].rpartition("/")[2]
-    with running(DATABASE_URL=wire.url(name), BETTER_AUTH_URL=issuer.origin) as api:
+    with running(DATABASE_URL=wire.url(name, "todo_api"), BETTER_AUTH_URL=issuer.origin) as api:
         yield api
 
 

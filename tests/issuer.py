@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -39,6 +39,11 @@ class Issuer:
         self.jwks: list[dict[str, Any]] = []
         self.answer: tuple[int, bytes] | None = None
         """Given instead of the key set when it is not None: status and body."""
+        self.headers: dict[str, str] = {}
+        """Sent along."""
+        self.gate = Event()
+        """Closed, it keeps every answer back until it opens."""
+        self.gate.set()
         self.fetches = 0
 
     def add_key(self, kid: str, algorithm: str = "EdDSA") -> None:
@@ -81,10 +86,13 @@ class Issuer:
     def _handler(issuer) -> type[BaseHTTPRequestHandler]:  # noqa: N805  # the handler has the name self
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                issuer.fetches += 1
                 status, body = issuer.answer or (200, json.dumps({"keys": issuer.jwks}).encode())
+                issuer.fetches += 1
+                assert issuer.gate.wait(20)
                 self.send_response(status if self.path == "/api/auth/jwks" else 404)
                 self.send_header("Content-Type", "application/json")
+                for name, value in issuer.headers.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

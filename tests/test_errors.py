@@ -31,7 +31,7 @@ def crashing(new_database: Callable[..., Database], issuer: Issuer) -> Iterator[
     """An API whose database makes it crash over a certain title."""
     database = new_database()
     database.add_user("somebody")
-    with running(DATABASE_URL=database.url, BETTER_AUTH_URL=issuer.origin) as api:
+    with running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin) as api:
         database.execute(BUG)
         yield api
 

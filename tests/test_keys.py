@@ -20,7 +20,7 @@ def rotating(database: Database) -> Iterator[tuple[Issuer, httpx.Client]]:
     """An issuer of the test's own, without a key yet, and a client of an API that trusts it."""
     with (
         Issuer().serving() as issuer,
-        running(DATABASE_URL=database.url, BETTER_AUTH_URL=issuer.origin) as api,
+        running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin) as api,
         api.client() as http,
     ):
         yield issuer, http

@@ -136,7 +136,7 @@ def test_the_start_makes_the_todo_table_and_leaves_better_auths_alone(
 ) -> None:
     database = new_database()
     before = columns(database)
-    with running(DATABASE_URL=database.url, BETTER_AUTH_URL=issuer.origin):
+    with running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin):
         after = columns(database)
     made = after - before
     assert {table for table, *_ in made} == {"todo"}
@@ -164,7 +164,7 @@ def columns(database: Database) -> set[tuple[str, ...]]:
 def test_a_second_start_keeps_what_is_there(new_database: Callable[..., Database], issuer: Issuer) -> None:
     database = new_database()
     database.add_user("somebody")
-    variables = {"DATABASE_URL": database.url, "BETTER_AUTH_URL": issuer.origin}
+    variables = {"DATABASE_URL": database.api_url, "BETTER_AUTH_URL": issuer.origin}
     with running(**variables) as api, api.client(issuer.token("somebody")) as somebody:
         todo = somebody.post("/api/todos", json={"title": "Stay"}).json()
     with running(**variables) as api, api.client(issuer.token("somebody")) as somebody:
@@ -175,7 +175,9 @@ def test_processes_that_start_at_the_same_moment_all_come_up(
     new_database: Callable[..., Database], issuer: Issuer, tmp_path: Path
 ) -> None:
     database = new_database()
-    apis = [launch(free_port(), tmp_path, DATABASE_URL=database.url, BETTER_AUTH_URL=issuer.origin) for _ in range(8)]
+    apis = [
+        launch(free_port(), tmp_path, DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin) for _ in range(8)
+    ]
     try:
         for api in apis:
             wait_until_healthy(api, seconds=40)

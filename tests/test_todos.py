@@ -44,7 +44,7 @@ def test_times_are_utc_whatever_time_zone_the_database_has(
     database.execute(f"ALTER DATABASE {name} SET timezone TO 'Asia/Tokyo'")
     database.add_user("somebody")
     with (
-        running(DATABASE_URL=database.url, BETTER_AUTH_URL=issuer.origin) as api,
+        running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin) as api,
         api.client(issuer.token("somebody")) as somebody,
     ):
         time = somebody.post("/api/todos", json={"title": "Buy milk"}).json()["created_at"]

@@ -21,10 +21,10 @@ class Wire:
         self.messages: list[str] = []
         """What clients sent after their handshake: SQL, or the letter of another message."""
 
-    def url(self, database: str) -> str:
+    def url(self, database: str, role: str = "postgres") -> str:
         """Give the URL of a database through this proxy, in the clear, so that it can be read."""
         query = "sslmode=disable&gssencmode=disable"
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}?{query}"
+        return f"postgresql://{role}@127.0.0.1:{self.port}/{database}?{query}"
 
     @contextmanager
     def open(self) -> Iterator["Wire"]:
