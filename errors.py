@@ -88,7 +88,7 @@ async def on_http_exception(request: Request, error: HTTPException) -> JSONRespo
     headers = error.headers
     if error.status_code == 405:
         # Starlette names the methods of the path's first route alone.
-        asked = ({**request.scope, "method": method} for method in ("DELETE", "GET", "PATCH", "POST"))
+        asked = ({**request.scope, "method": method} for method in ("DELETE", "GET", "HEAD", "PATCH", "POST"))
         routes = request.app.routes
         known = (one["method"] for one in asked if any(route.matches(one)[0] is Match.FULL for route in routes))
         headers = {"Allow": ", ".join(known)}

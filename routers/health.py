@@ -10,6 +10,7 @@ from errors import Unavailable, documented
 router = APIRouter(tags=["health"])
 
 
+@router.head("/", include_in_schema=False)
 @router.get("/")
 async def index(request: Request) -> dict[str, str]:
     """What this is."""
@@ -17,6 +18,7 @@ async def index(request: Request) -> dict[str, str]:
     return {"name": app.title, "version": app.version, "docs": app.docs_url, "health": "/health"}
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health")
 async def health() -> dict[str, str]:
     """Whether the process runs: asks nobody, so it answers while the database hangs."""

@@ -53,7 +53,7 @@ ERRORS: dict[str, tuple[Call, int, str, dict[str, str]]] = {
     "no todo": (("GET", SOME_TODO, {}), 404, "Not Found", {}),
     "no method": (("PUT", "/api/todos", {}), 405, "Method Not Allowed", {"allow": "GET, POST"}),
     "no method on one": (("POST", SOME_TODO, {}), 405, "Method Not Allowed", {"allow": "DELETE, GET, PATCH"}),
-    "no method without a token": (("DELETE", "/health", {}), 405, "Method Not Allowed", {"allow": "GET"}),
+    "no method without a token": (("DELETE", "/health", {}), 405, "Method Not Allowed", {"allow": "GET, HEAD"}),
     "no preflight": (("OPTIONS", "/api/me", {}), 405, "Method Not Allowed", {"allow": "GET"}),
     "no token": (
         ("GET", "/api/me", {"headers": {"Authorization": ""}}),
@@ -171,3 +171,11 @@ def test_a_browser_is_told_what_it_may_not_do(http: httpx.Client, origin: str, m
     assert "evil" not in answer.text
     allowed = answer.headers.get("access-control-allow-origin")
     assert allowed == (ORIGIN if origin == ORIGIN else None)
+
+
+@pytest.mark.parametrize("path", ["/", "/health"])
+def test_a_probe_may_ask_for_the_head_alone(anonymous: httpx.Client, path: str) -> None:
+    answer = anonymous.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-request-id"]

@@ -1,6 +1,7 @@
 """The key set from the inside, against a real server of keys: when it fetches, and what it takes."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -114,7 +115,6 @@ REFUSALS: dict[str, tuple[int, bytes, dict[str, str]]] = {
     "null": (200, b'{"keys": null}', {}),
     "empty": (200, b'{"keys": []}', {}),
     "junk": (200, b'{"keys": [1, null, {}, {"kid": []}, {"kid": "first", "kty": "OKP"}]}', {}),
-    "too long": (200, b'{"keys": []}' + b" " * keys.MAX_BYTES, {}),
 }
 
 
@@ -146,6 +146,17 @@ def test_without_any_good_set_it_is_unavailable_until_there_is_one(
         assert issuer.fetches == 1, "and it is not asked again at once"
         issuer.answer, issuer.headers = None, {}
         await asyncio.sleep(keys.RETRY)
+        assert await key_set.find("first")
+
+    asyncio.run(scenario())
+
+
+def test_a_set_that_is_too_long_is_none(issuer: Issuer, key_set: KeySet) -> None:
+    async def scenario() -> None:
+        await key_set.find("first")
+        issuer.add_key("second")
+        issuer.answer = 200, json.dumps({"keys": issuer.jwks}).encode() + b" " * keys.MAX_BYTES
+        assert await key_set.find("second") is None
         assert await key_set.find("first")
 
     asyncio.run(scenario())

@@ -80,6 +80,12 @@ def test_what_a_todo_cannot_be_is_refused(owner: Person, body: object, loc: list
     assert owner.http.get("/api/todos").json() == []
 
 
+def test_of_many_errors_the_first_20_are_told(owner: Person) -> None:
+    fields = [f"unknown_{number}" for number in range(1000)]
+    answer = owner.http.post("/api/todos", json={"title": "x"} | dict.fromkeys(fields, 1))
+    expect_invalid(answer, *(["body", field] for field in fields[:20]))
+
+
 def test_the_longest_texts_fit(owner: Person) -> None:
     todo = owner.create("😀" * 200, description="😀" * 2000)
     assert (len(todo["title"]), len(todo["description"])) == (200, 2000)

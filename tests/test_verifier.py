@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 import pytest
 
-from auth import tokens
+from auth import keys, tokens
 from auth.keys import KeySet
 from auth.tokens import InvalidToken, TokenVerifier
 from tests.issuer import Issuer
@@ -96,6 +96,23 @@ def test_what_is_remembered_ends_with_the_key_set(issuer: Issuer, verifier: Toke
 
     asyncio.run(scenario())
     assert decoded[0] == token
+
+
+def test_what_is_remembered_is_checked_again_when_the_key_set_has_expired(
+    issuer: Issuer, verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = issuer.token("somebody")
+
+    async def scenario() -> None:
+        await verifier.verify(token)
+        issuer.jwks = []
+        issuer.add_key("second")
+        assert await verifier.verify(token) == "somebody"
+        monkeypatch.setattr(keys, "EXPIRE_AFTER", -1)
+        with pytest.raises(InvalidToken, match="unknown key"):
+            await verifier.verify(token)
+
+    asyncio.run(scenario())
 
 
 def test_only_so_many_tokens_are_remembered(
