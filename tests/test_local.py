@@ -1,0 +1,165 @@
+"""`make run` and `make token`: what they print works, and they stop what they started."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.live import NO_TLS, ROOT, environment, free_port
+
+APP = ("auth", "crud", "db", "local", "models", "routers")
+
+
+@pytest.fixture(scope="module")
+def clone() -> Iterator[Path]:
+    """A clone of its own, so that your `.local/` and `.env` are left alone."""
+    with tempfile.TemporaryDirectory(prefix="a clone ") as folder:
+        for room in APP:
+            shutil.copytree(ROOT / room, Path(folder) / room, ignore=shutil.ignore_patterns("__pycache__"))
+        for module in ROOT.glob("*.py"):
+            shutil.copy(module, folder)
+        yield Path(folder)
+
+
+def command(clone: Path, name: str, **variables: str) -> subprocess.Popen[str]:
+    """Start what make starts."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "local", name],
+        cwd=clone,
+        env=environment(**{"PYTHONPATH": "", **variables}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def two_free_ports() -> int:
+    """Find a port that is free, and the next one too."""
+    while True:
+        port = free_port()
+        with socket.socket() as listener:
+            if port < 65535 and listener.connect_ex(("127.0.0.1", port + 1)) != 0:
+                return port
+
+
+@contextmanager
+def make_run(clone: Path, port: int) -> Iterator[list[str]]:
+    """Run everything until the block ends, then press Ctrl-C; gives the lines that were printed."""
+    process = command(clone, "run", PORT=str(port))
+    assert process.stdout
+    assert process.stderr
+    try:
+        printed = []
+        for line in process.stdout:
+            printed.append(line.rstrip("\n"))
+            if "Ctrl-C" in line:
+                break
+        assert printed, process.stderr.read()
+        yield printed
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        _, log = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Traceback" not in log
+
+
+def paste(line: str) -> httpx.Response:
+    """Do what a line with curl does."""
+    words = iter(shlex.split(line.partition("|")[0].removeprefix("ID=$(")))
+    assert next(words) == "curl"
+    method, url, body, headers = "GET", "", None, {}
+    for word in words:
+        match word:
+            case "-X":
+                method = next(words)
+            case "-H":
+                name, _, value = next(words).partition(": ")
+                headers[name] = value
+            case "-d":
+                method, body = "POST", next(words)
+            case "-w":
+                next(words)
+            case "-s":
+                pass
+            case _:
+                url = word
+    return httpx.request(method, url, headers=headers, content=body, trust_env=False, verify=NO_TLS)
+
+
+def test_what_make_run_prints_works_when_it_is_pasted(clone: Path) -> None:
+    port = two_free_ports()
+    with make_run(clone, port) as printed:
+        (token,) = (line.removeprefix("export TOKEN=") for line in printed if line.startswith("export TOKEN="))
+        lines = [line.replace("$TOKEN", token) for line in printed if re.match(r"curl|ID=", line)]
+        create, every, newest, toggle, delete = lines
+        todo = paste(create).json()
+        assert (todo["title"], todo["completed"]) == ("Buy milk", False)
+        assert paste(every).json() == [todo]
+        assert paste(newest).json()[0]["id"] == todo["id"]
+        assert paste(toggle.replace("$ID", todo["id"])).json()["completed"] is True
+        assert paste(delete.replace("$ID", todo["id"])).status_code == 204
+
+        fresh, log = command(clone, "token").communicate(timeout=20)
+        assert log == ""
+        me = paste(f'curl http://localhost:{port}/api/me -H "Authorization: Bearer {fresh.strip()}"')
+        assert me.json()["email"] == "demo@example.com"
+
+        for host, status in ((f"127.0.0.1:{port + 1}", 200), ("evil.example", 421)):
+            answer = httpx.get(
+                f"http://127.0.0.1:{port + 1}/api/auth/token", headers={"Host": host}, trust_env=False, verify=NO_TLS
+            )
+            assert answer.status_code == status
+            assert "access-control-allow-origin" not in answer.headers
+    for one in (port, port + 1):
+        with socket.socket() as gone:
+            assert gone.connect_ex(("127.0.0.1", one)) != 0, "stopped"
+
+
+def test_todos_are_kept_from_one_run_to_the_next(clone: Path) -> None:
+    for expected in (0, 1):
+        with make_run(clone, two_free_ports()) as printed:
+            (token,) = (line.removeprefix("export TOKEN=") for line in printed if line.startswith("export TOKEN="))
+            create, every, *_ = (line.replace("$TOKEN", token) for line in printed if line.startswith("curl"))
+            assert len(paste(every).json()) == expected
+            assert paste(create).status_code == 201
+
+
+@pytest.mark.parametrize("offset", [0, 1], ids=["the API's", "the stand-in's"])
+def test_a_port_that_is_taken_is_told(clone: Path, offset: int) -> None:
+    port = two_free_ports()
+    with closing(socket.create_server(("127.0.0.1", port + offset))):
+        process = command(clone, "run", PORT=str(port))
+        printed, log = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert printed == ""
+    assert log == f"Port {port + offset} is taken. To use 8010 and 8011: PORT=8010 make run\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [("DATABASE_URL", "BETTER_AUTH_URL"), ("BETTER_AUTH_URL", "DATABASE_URL")]
+)
+def test_with_one_of_the_two_urls_the_other_is_asked_for(clone: Path, given: str, missing: str) -> None:
+    process = command(clone, "run", **{given: "postgresql://somebody:secret@127.0.0.1/todo"})
+    _, log = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert log == f"{given} is set and {missing} is not: set both, or neither.\n"
+
+
+def test_without_a_demo_user_there_is_no_token(clone: Path, tmp_path: Path) -> None:
+    shutil.copytree(clone / "local", tmp_path / "local")
+    process = command(tmp_path, "token")
+    printed, log = process.communicate(timeout=20)
+    assert (process.returncode, printed) == (1, "")
+    assert log == "There is no demo user yet: make run first.\n"
