@@ -120,16 +120,19 @@ class KeySet:
         Raises:
             KeysUnavailable: no key set was ever fetched.
         """
-        found = self.is_fresh() and self.keys.get(kid) not in (None, instead_of)
-        for _ in range(0 if found else 2):
-            # Better Auth may have answered a fetch under way before it made the key: then once more.
-            under_way = self._fetch is not None
+        under_way = self._fetch is not None
+        if self.is_fresh() and self._has(kid, instead_of):
+            return self.keys[kid]
+        await self.renew()
+        if under_way and not self._has(kid, instead_of):
+            # Better Auth may have answered the fetch that was under way before it made the key.
             await self.renew()
-            if not under_way or self.keys.get(kid) not in (None, instead_of):
-                break
         if not self.keys:
             raise KeysUnavailable
         return self.keys.get(kid)
+
+    def _has(self, kid: str, instead_of: SigningKey | None) -> bool:
+        return self.keys.get(kid) not in (None, instead_of)
 
     async def renew(self) -> None:
         """Fetch the set, unless that was in vain too often just now; wait for a fetch in progress."""

@@ -24,8 +24,8 @@ _COLUMNS = text("""
 """)
 _ID_TYPES = {"text": "text", "character varying": "text", "uuid": "uuid", "integer": "integer"}
 
-
 Columns = dict[str, str]
+"""The columns of a table: name and type."""
 
 
 def inspect_tables(connection: Connection) -> tuple[bool, str | None]:
@@ -66,7 +66,7 @@ def _of_users(table: str, columns: Columns) -> str | None:
 def _of_todos(table: str, columns: Columns, users: Columns) -> str | None:
     missing = [column.name for column in TODO_TABLE.columns if column.name not in columns]
     if missing:
-        return f"The table {table} is not this API's: it lacks {', '.join(missing)}."
+        return f"The table {table} is somebody else's or of another version: it lacks {', '.join(missing)}."
     if _ID_TYPES.get(columns["user_id"]) != _ID_TYPES[users["id"]]:
         return f"The table {table} was made for other ids: user_id is {columns['user_id']}, users' ids {users['id']}."
     return None
