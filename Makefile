@@ -7,11 +7,13 @@ READY := .venv/.installed
 BIN := .venv/bin
 BETTER_AUTH := tests/better_auth
 BETTER_AUTH_READY := $(BETTER_AUTH)/node_modules/.installed
+HOSTS := tests/hosts
+HOSTS_READY := .venv-hosts/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run token test test-better-auth node migrate check format lock clean
+.PHONY: help run token test test-better-auth test-neon test-hosts node migrate migration check format lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -28,8 +30,17 @@ test: $(READY) ## run the tests; ARGS="-k toggle" chooses
 test-better-auth: node $(READY) $(BETTER_AUTH_READY) ## run the tests against a real Better Auth; needs Node 20
 	@$(BIN)/python -m pytest $(BETTER_AUTH) $(ARGS)
 
+test-neon: $(READY) ## run the tests against PgBouncer and PostgreSQL with TLS; needs Debian's packages
+	@$(BIN)/python -m pytest tests/neon $(ARGS)
+
+test-hosts: $(READY) $(HOSTS_READY) ## run the tests in Vercel's and Lambda's runtimes; needs Python 3.12
+	@$(BIN)/python -m pytest $(HOSTS) $(ARGS)
+
 migrate: $(READY) ## bring the schema of the database up to date
 	@$(BIN)/python -m db
+
+migration: $(READY) ## write the migration for a changed model; NAME="add due date"
+	@$(BIN)/python -m local migration "$(NAME)"
 
 check: $(READY) ## lint, format and types; changes nothing
 	@$(BIN)/ruff check
@@ -45,9 +56,11 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 lock: $(READY) ## pin what requirements*.in name; ARGS=--upgrade takes the latest
 	@$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
 	@$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
+	@$(subst 3.11,3.12,$(LOCK)) $(ARGS) $(HOSTS)/requirements.in --constraint requirements.txt \
+		--output-file $(HOSTS)/requirements.txt
 
 clean: ## remove .venv and .local, the embedded database with it
-	rm -rf .venv .local $(BETTER_AUTH)/node_modules
+	rm -rf .venv .venv-hosts .local $(BETTER_AUTH)/node_modules
 
 # Messages go to standard error, so that `make token` prints a token and nothing else.
 $(READY): requirements-dev.txt
@@ -72,4 +85,20 @@ node:
 $(BETTER_AUTH_READY): $(BETTER_AUTH)/package-lock.json | node
 	@echo "Installing Better Auth into $(BETTER_AUTH)/node_modules (once, about 20 s) ..." >&2
 	@npm --prefix $(BETTER_AUTH) ci --loglevel=error >&2
+	@touch $@
+
+# What hosts get: requirements.txt and their own runtimes, nothing for development. In a Python that
+# is tried, not only found: pyenv leaves commands on the PATH that do not work.
+$(HOSTS_READY): requirements.txt $(HOSTS)/requirements.txt
+	@for python in $(HOSTS_PYTHON) $(PYTHON) python3.14 python3.13 python3.12 \
+			"$$(pyenv root 2>/dev/null)"/versions/3.1[2-4]*/bin/python3 none; do \
+		"$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && break; \
+	done; \
+	if [ "$$python" = none ]; then \
+		echo "Python 3.12 or newer is needed for the tests with Vercel's runtime, and none was found." \
+			"Name one: make test-hosts HOSTS_PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	echo "Installing into .venv-hosts (once, about 20 s) ..." >&2; \
+	rm -rf .venv-hosts && "$$python" -m venv .venv-hosts >&2 && .venv-hosts/bin/python -m pip install --quiet --quiet \
+		--requirement requirements.txt --requirement $(HOSTS)/requirements.txt >&2
 	@touch $@

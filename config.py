@@ -5,13 +5,26 @@ import, with a line for each problem: a deployment fails at its start, not at it
 """
 
 import os
+import re
 from contextlib import suppress
 from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import make_dsn
 from pydantic import BaseModel, BeforeValidator, Field, HttpUrl, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+# What PgBouncer, Neon's pooler among them, keeps for each client; any other startup option it
+# refuses, or would give to whoever has the connection next.
+_POOLED_OPTIONS = {"client_encoding", "datestyle", "timezone", "standard_conforming_strings", "application_name"}
+_POOLED_OPTIONS |= {"extra_float_digits"}
+
+
+def _refusal(sentence: str) -> PydanticCustomError:
+    return PydanticCustomError("refused", sentence)
 
 
 def _database_url(value: str) -> URL:
@@ -19,8 +32,19 @@ def _database_url(value: str) -> URL:
         url = make_url(value)
     except ArgumentError:
         raise ValueError from None  # its message repeats the value, and with it the password
-    if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg2") or not url.database:
+    # With a second @, what looks like the host has a part of the password in it.
+    host = url.host or ""
+    if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg2") or not url.database or "@" in host:
         raise ValueError
+    try:
+        make_dsn(**dict.fromkeys(url.query, ""))
+    except ProgrammingError as error:
+        name = str(error).partition('"')[2].rpartition('"')[0]
+        raise _refusal(f"has the option {name}, which PostgreSQL's clients do not know.") from None
+    set_by_options = re.findall(r"(?:-c\s*|--)([\w.-]+)=", " ".join(url.normalized_query.get("options", ())))
+    refused = [name for name in set_by_options if name.lower().replace("-", "_") not in _POOLED_OPTIONS]
+    if refused and host.partition(".")[0].endswith("-pooler"):
+        raise _refusal(f"sets {', '.join(refused)} in its options, which a pooler refuses: use ALTER ROLE ... SET.")
     # The driver by name: SQLAlchemy 2.1 reads a bare postgresql:// as psycopg 3, and does not
     # know postgres:// at all. The query string stays as it is.
     return url.set(drivername="postgresql+psycopg2")
@@ -55,7 +79,8 @@ _LIST = "a comma-separated list without empty items"
 _ORIGINS = "origins like https://app.example.com; * is refused, because credentials are allowed"
 
 
-class Settings(BaseModel, arbitrary_types_allowed=True, frozen=True):
+# Python's regular expressions: pydantic's own take 40 ms of a cold start to compile.
+class Settings(BaseModel, arbitrary_types_allowed=True, frozen=True, regex_engine="python-re"):
     """What the environment says: each field is the variable of that name in upper case.
 
     The description of a field is what its variable must be, told when it is not.
@@ -111,14 +136,17 @@ class Settings(BaseModel, arbitrary_types_allowed=True, frozen=True):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            wrong = {item["loc"][0]: item["msg"] for item in error.errors()}
+            wrong = {item["loc"][0]: item for item in error.errors()}
         problems = []
         for name, field in cls.model_fields.items():
-            must = f"must be {field.description}" if field.description else wrong.get(name, "")
-            if name in wrong and name in given:
-                problems.append(f"{name.upper()} {must}.".replace("Input should", "must"))
-            elif name in wrong and field.is_required():
-                problems.append(f"{name.upper()} is missing: it {must}.")
+            if not (item := wrong.get(name)):
+                continue
+            must = f"must be {field.description}." if field.description else f"{item['msg']}."
+            if name in given:
+                said = item["msg"] if item["type"] == "refused" else must.replace("Input should", "must")
+                problems.append(f"{name.upper()} {said}")
+            elif field.is_required():
+                problems.append(f"{name.upper()} is missing: it {must}")
         raise SystemExit("\n".join(problems))
 
 

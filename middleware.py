@@ -3,6 +3,7 @@
 import logging
 import re
 from time import perf_counter
+from urllib.parse import quote
 from uuid import uuid4
 
 from fastapi import Request
@@ -50,8 +51,8 @@ class RequestLog:
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            # raw_path is still percent-encoded, so that nobody can forge a line.
-            path = scope.get("raw_path", b"").decode("ascii", "replace")
+            # Percent-encoded, so that nobody can forge a line. Mangum knows no raw path.
+            path = (scope.get("raw_path") or quote(scope["path"]).encode()).decode("ascii", "replace")
             milliseconds = (perf_counter() - started) * 1000
             log.info("%s %s %d %.1fms %s", scope["method"], path, status, milliseconds, request_id)
 

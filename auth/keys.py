@@ -10,12 +10,15 @@ import json
 import logging
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from time import time
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from time import monotonic, time
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
-import httpx
+import anyio
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
@@ -88,6 +91,34 @@ def _since(moment: float) -> float:
     return abs(time() - moment)
 
 
+def _download(url: str) -> bytes:
+    """Fetch a key set over HTTP/1.1, without following redirects.
+
+    By the standard library and in a worker thread: importing an HTTP client is a tenth of a cold
+    start, and every cold start needs the keys.
+
+    Raises:
+        OSError, http.client.HTTPException, ValueError: it cannot be had; says why.
+    """
+    deadline = monotonic() + TIMEOUT
+    parts = urlsplit(url)
+    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    with closing(connect(parts.hostname or "", parts.port, timeout=TIMEOUT)) as connection:
+        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        connection.request("GET", target, headers={"Accept": "application/json", "User-Agent": "todo-api"})
+        with connection.getresponse() as response:
+            if response.status != HTTPStatus.OK:
+                raise ValueError(f"answered {response.status}")
+            body = b""
+            while chunk := response.read1():
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise ValueError(f"longer than {MAX_BYTES} bytes")
+                if monotonic() > deadline:
+                    raise TimeoutError
+    return body
+
+
 class KeySet:
     """The keys at `url`. For one event loop, without locks: every step between awaits is whole."""
 
@@ -142,6 +173,8 @@ class KeySet:
             await asyncio.shield(self._fetch)
 
     def _start_fetch(self) -> None:
+        if self._fetch and self._fetch.get_loop() is not asyncio.get_running_loop():
+            self._fetch = None  # on some hosts each call brings a loop of its own; that one is gone
         spent = len(self._vain) == VAIN_FETCHES and _since(self._vain[0]) < VAIN_WINDOW
         if self._fetch is None and not (spent if self.keys else _since(self._tried_at) < RETRY):
             self._tried_at = time()
@@ -150,31 +183,18 @@ class KeySet:
     async def _fetch_set(self) -> None:
         try:
             async with asyncio.timeout(TIMEOUT):
-                keys = parse_key_set(await self._download())
+                download = anyio.to_thread.run_sync(_download, self.url, abandon_on_cancel=True)
+                keys = parse_key_set(json.loads(await download))
             self._fetched_at = time()
             if keys == self.keys:
                 self._vain.append(time())
             else:
                 self.keys = keys
                 self._vain.clear()
-        except (httpx.HTTPError, TimeoutError, ValueError, RecursionError) as error:
+        except (OSError, HTTPException, ValueError, RecursionError) as error:
             # The last good set stays: Better Auth may be down or answer 429 for a while.
             self._vain.append(time())
             log.warning("signing keys not renewed: %s: %r", self.url, error)
         finally:
             self._answered_at = time()
             self._fetch = None
-
-    async def _download(self) -> Any:
-        async with (
-            httpx.AsyncClient(timeout=TIMEOUT) as client,
-            client.stream("GET", self.url, headers={"Accept": "application/json"}) as response,
-        ):
-            if response.status_code != httpx.codes.OK:
-                raise ValueError(f"answered {response.status_code}")
-            body = b""
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > MAX_BYTES:
-                    raise ValueError(f"longer than {MAX_BYTES} bytes")
-        return json.loads(body)

@@ -1,61 +1,68 @@
-"""The tables: made at the start, or by the first request after that was not possible.
+"""The schema: brought up to date at the start, or by the first request after that was not possible.
 
 `todo` refers to Better Auth's user table, which Better Auth alone makes, so that comes first.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from threading import Lock
 from time import monotonic
 
+import anyio
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import SQLModel
 
 from config import settings
+from db.budget import remaining, turn
 from db.engine import as_unavailable, engine
 from db.inspection import inspect_tables
+from db.migrations import newest, upgrade
 from errors import Unavailable
-from models.todo import TODO_TABLE
 
 log = logging.getLogger("todo.db")
 
-_LOCK_KEY = 0x746F646F  # "todo" in ASCII: one number that all processes agree on
+_UNKNOWN = "Not known without the database."
 _RETRY = 1.0  # seconds between two attempts
+_PATIENCE = 2.0  # seconds that a thread waits for another's attempt
 
 
-def create_db_and_tables(engine: Engine = engine, *, create: bool = True) -> None:
-    """Make the tables that are this API's own and are missing; one query when none is.
-
-    Args:
-        engine: the database.
-        create: `False` to look only.
+def look_at_schema(engine: Engine) -> str:
+    """Give the version of the schema, empty when no migration ever ran; one query when one did.
 
     Raises:
-        Unavailable: Better Auth's table is missing or not as the settings say, or, when only
-            looking, our own is missing.
+        Unavailable: Better Auth's table is missing or not as the settings say; says what to do.
         SQLAlchemyError: the database is away, or refuses.
     """
     with engine.connect() as connection:
-        has_todo, problem = inspect_tables(connection)
+        version, problem = inspect_tables(connection)
     if problem:
         raise Unavailable(problem)
-    if has_todo:
+    return version
+
+
+def create_db_and_tables() -> None:
+    """Bring the schema up to date, unless MIGRATE_ON_START forbids it; one query when it is.
+
+    A schema that is ahead of this code is left alone: that is a deployment under way.
+
+    Raises:
+        Unavailable, SQLAlchemyError: as `look_at_schema`, or the schema is behind.
+    """
+    version, needed = look_at_schema(engine), newest()
+    if version >= needed:
         return
-    if not create:
-        raise Unavailable("Run make migrate: there is no table todo yet.")
-    # A transaction, for its lock: processes that start at the same moment wait for the first.
-    with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK_KEY)))
-        SQLModel.metadata.create_all(connection, tables=[TODO_TABLE])
-    log.info("the table todo is there")
+    if not settings.migrate_on_start:
+        raise Unavailable(f"Run make migrate: the schema is at version {version or 'none'}, and {needed} is needed.")
+    upgrade(settings.database_url)
+    log.info("the schema was brought up to date: version %s", needed)
 
 
 class Schema:
-    """Whether the tables are there: found out once, then remembered."""
+    """Whether the schema is as this code needs it: found out once, then remembered."""
 
     def __init__(self) -> None:
         self.ready = False
@@ -64,17 +71,24 @@ class Schema:
         self._checked_at = float("-inf")
 
     def prepare(self) -> None:
-        """Make or find the tables, unless that is done. One thread tries, others wait for it.
+        """Bring or find the schema up to date, unless that is done.
+
+        One thread does it, and others wait for it, but not for long: it may have been frozen, and
+        its connection with it. Looking once more is one query.
 
         Raises:
-            Unavailable: they are not there; says why.
+            Unavailable: it is not up to date; says why.
         """
-        with self._lock:
+        is_first = self._lock.acquire(timeout=min(_PATIENCE, max(0, remaining())))
+        try:
             if not self.ready and monotonic() - self._checked_at > _RETRY:
                 self._report = self.check()
                 self._checked_at = monotonic()
-            if not self.ready:
-                raise Unavailable(next(line for line in self._report.values() if line != "ok"))
+        finally:
+            if is_first:
+                self._lock.release()
+        if not self.ready and (wrong := [line for line in self._report.values() if line != "ok"]):
+            raise Unavailable(wrong[0])
 
     def forget(self) -> None:
         """Look again the next time: a statement missed a table."""
@@ -84,14 +98,14 @@ class Schema:
     def check(self) -> dict[str, str]:
         """Look now, and say of database and schema "ok", or what is wrong and what to do."""
         try:
-            create_db_and_tables(create=settings.migrate_on_start)
+            create_db_and_tables()
         except Unavailable as missing:
             return {"database": "ok", "schema": missing.detail}
         except SQLAlchemyError as error:
             if not (unavailable := as_unavailable(error)):
                 raise
             reason = f"{unavailable.detail} See DATABASE_URL, and the log."
-            return {"database": reason, "schema": "Not known without the database."}
+            return {"database": reason, "schema": _UNKNOWN}
         self.ready = True
         return {"database": "ok", "schema": "ok"}
 
@@ -99,16 +113,32 @@ class Schema:
 schema = Schema()
 
 
-@asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Make the tables that are missing.
-
-    The process starts all the same when that is not possible yet: requests try again, and are
-    answered 503 until it is.
-    """
+async def report_database() -> dict[str, str]:
+    """Look at database and schema now, within DB_TIMEOUT: see `Schema.check`."""
     try:
-        await run_in_threadpool(schema.prepare)
+        async with turn():
+            return await run_in_threadpool(schema.check)
+    except Unavailable as busy:
+        return {"database": busy.detail, "schema": _UNKNOWN}
+
+
+async def _prepare() -> None:
+    try:
+        async with turn():
+            # Abandoned at the end of the process, which is not to wait for a database.
+            await anyio.to_thread.run_sync(schema.prepare, abandon_on_cancel=True)
     except Unavailable as problem:
         log.warning("started, but not ready: %s", problem.detail)
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """Bring the schema up to date, beside whatever else happens.
+
+    Nobody waits for it but requests that need the database, and they try again if it fails: the
+    process starts while the database is down or asleep. Where each call enters and leaves the
+    lifespan (Mangum on AWS Lambda) it is done once, and the connections stay open at the end.
+    """
+    preparing = asyncio.create_task(_prepare())
     yield
-    engine.dispose()
+    preparing.cancel()

@@ -1,4 +1,4 @@
-"""`python -m local run` and `python -m local token`; the Makefile calls them."""
+"""`python -m local run`, `token` and `migration NAME`; the Makefile calls them."""
 
 import signal
 import sys
@@ -6,17 +6,25 @@ import sys
 # Before the imports that take a while: Ctrl-C among them would print a traceback.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
+from local.migration import write_migration  # noqa: E402  # see above
 from local.postgres import PostgresError  # noqa: E402  # see above
 from local.run import Problem, run, token  # noqa: E402  # see above
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the one argument says and answer the exit code."""
-    commands = {"run": run, "token": token}
+    """Do what the arguments say and answer the exit code."""
     try:
-        if len(arguments) != 1 or arguments[0] not in commands:
-            raise Problem("usage: python -m local run|token", exit_code=2)
-        commands[arguments[0]]()
+        match arguments:
+            case ["run"]:
+                run()
+            case ["token"]:
+                token()
+            case ["migration", name] if name:
+                return write_migration(name)
+            case ["migration", *_]:
+                raise Problem('A migration needs a name: make migration NAME="add due date"', exit_code=2)
+            case _:
+                raise Problem("usage: python -m local run|token|migration NAME", exit_code=2)
     except KeyboardInterrupt:
         pass  # the usual end of `run`, and no error: make would report one
     except Problem as problem:

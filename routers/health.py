@@ -1,13 +1,13 @@
 """Whether it runs, and whether it can work."""
 
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 
 from auth.dependencies import signing_keys
-from db.schema import schema
+from db.schema import report_database
 from errors import Unavailable, documented
+from routers import operation_id
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], generate_unique_id_function=operation_id)
 
 
 @router.head("/", include_in_schema=False)
@@ -28,7 +28,7 @@ async def health() -> dict[str, str]:
 @router.get("/ready", responses=documented(503))
 async def ready() -> dict[str, str]:
     """Whether requests can be served: a line for each thing that they need."""
-    report = await run_in_threadpool(schema.check)
+    report = await report_database()
     if not signing_keys.keys:
         await signing_keys.renew()
     unknown = "The signing keys could not be fetched: see that BETTER_AUTH_JWKS_URL answers."

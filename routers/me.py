@@ -7,8 +7,9 @@ from crud.user import get_user
 from db.session import SessionDep
 from errors import Unauthorized, documented
 from models.user import User, UserRead
+from routers import operation_id
 
-router = APIRouter(prefix="/api", tags=["me"], route_class=TokenFirstRoute)
+router = APIRouter(prefix="/api", tags=["me"], route_class=TokenFirstRoute, generate_unique_id_function=operation_id)
 
 
 @router.get("/me", response_model=UserRead, responses=documented(401, 413, 500, 503))

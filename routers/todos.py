@@ -13,10 +13,15 @@ from db.session import SessionDep
 from errors import Problem, Unauthorized, documented, header
 from models.page import Page, Position
 from models.todo import Todo, TodoCreate, TodoRead, TodoUpdate
+from routers import operation_id
 from routers.bodies import require_json
 
 router = APIRouter(
-    prefix="/api/todos", tags=["todos"], route_class=TokenFirstRoute, responses=documented(401, 413, 422, 500, 503)
+    prefix="/api/todos",
+    tags=["todos"],
+    route_class=TokenFirstRoute,
+    responses=documented(401, 413, 422, 500, 503),
+    generate_unique_id_function=operation_id,
 )
 LINK = header("Link", 'The next page, as rel="next", when more follow (RFC 8288).')
 LOCATION = header("Location", "The path of the new todo.")

@@ -16,7 +16,7 @@ import pytest
 
 from local.postgres import Server, postgres
 from tests.issuer import ALGORITHMS, Issuer
-from tests.live import ROOT, Api, running
+from tests.live import ROOT, Api, running, wait_until_ready
 from tests.wire import Wire
 
 # The app's modules read the settings when they are imported: a test that does so never sees yours.
@@ -136,7 +136,7 @@ def better_auths_tables(database: Database) -> list[tuple[Any, ...]]:
         FROM pg_class c
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> 'todo'
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT LIKE 'todo%'
         ORDER BY c.relname, a.attnum""")
 
 
@@ -162,6 +162,7 @@ def api(database: Database, issuer: Issuer, wire: Wire) -> Iterator[Api]:
     """The API that most tests share; each brings its own users."""
     name = database.url.partition("?")[0].rpartition("/")[2]
     with running(DATABASE_URL=wire.url(name, "todo_api"), BETTER_AUTH_URL=issuer.origin) as api:
+        wait_until_ready(api)
         yield api
 
 

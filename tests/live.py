@@ -88,6 +88,12 @@ def wait_until_healthy(api: Api, seconds: float = 20) -> None:
             time.sleep(0.02)
 
 
+def wait_until_ready(api: Api) -> None:
+    """Wait until the schema is there, which `/health` does not wait for; fails when it will not be."""
+    with api.client() as http:
+        assert http.get("/ready").json()["schema"] == "ok", api.log.read_text()
+
+
 def stop(api: Api) -> None:
     """End the process as a host does."""
     api.process.send_signal(signal.SIGTERM)

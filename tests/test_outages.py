@@ -15,7 +15,7 @@ import psycopg2
 from tests.conftest import BETTER_AUTH_SQL, Database
 from tests.expect import again, expect_unauthorized, expect_unavailable
 from tests.issuer import Issuer
-from tests.live import Api, environment, free_port, running
+from tests.live import Api, environment, free_port, running, wait_until_ready
 
 READY = {"status": "ready", "database": "ok", "schema": "ok", "signing_keys": "ok"}
 
@@ -30,7 +30,10 @@ def expect_healthy(api: Api) -> None:
 
 def test_a_database_that_is_away_is_503_and_told_without_its_password(issuer: Issuer) -> None:
     url = f"postgresql://somebody:s3cret@127.0.0.1:{free_port()}/todo"
-    with running(DATABASE_URL=url, BETTER_AUTH_URL=issuer.origin) as api, api.client(issuer.token("somebody")) as http:
+    with (
+        running(DATABASE_URL=url, BETTER_AUTH_URL=issuer.origin, DB_TIMEOUT="0.5") as api,
+        api.client(issuer.token("somebody")) as http,
+    ):
         expect_healthy(api)
         http.headers["Origin"] = "http://localhost:3000"
         answers = [http.get("/api/todos"), http.post("/api/todos", json={"title": "x"}), http.get("/api/me")]
@@ -85,6 +88,7 @@ def test_a_statement_that_takes_too_long_is_503_and_so_is_who_waits_for_its_conn
         api.client(issuer.token("somebody")) as http,
         ThreadPoolExecutor(4) as pool,
     ):
+        wait_until_ready(api)
         with closing(psycopg2.connect(database.url)) as connection, connection.cursor() as cursor:
             cursor.execute("LOCK TABLE todo")
             for answer in pool.map(lambda _: http.get("/api/todos"), range(4)):
@@ -147,6 +151,9 @@ def test_better_auths_tables_may_come_later_go_and_come_back(
         for answer in (http.get("/api/me"), http.post("/api/todos", json={"title": "x"})):
             expect_unavailable(answer, "BETTER_AUTH_USER_TABLE=people")
         database.execute('ALTER TABLE people RENAME TO "user"')
+        answers = again(lambda: http.get("/api/me"))
+        expect_unavailable(next(answer for answer in answers if "people" not in answer.text), "drop todo_version")
+        database.execute("DROP TABLE todo_version")
         assert any(answer.status_code == 200 for answer in again(lambda: http.get("/api/me")))
         assert http.get("/api/todos").json() == []
         assert "Traceback" not in api.log.read_text()

@@ -225,7 +225,10 @@ def migrate(folder: Path, database: Database, **settings: str) -> tuple[int, str
 
 OTHERS: dict[str, tuple[str, str]] = {
     "half migrated": ('ALTER TABLE "user" DROP COLUMN image, DROP COLUMN email', "lacks email, image"),
-    "somebody else's todo": ("CREATE TABLE todo (id uuid, title text)", "of another version: it lacks user_id"),
+    "somebody else's todo": (
+        "CREATE TABLE todo (id uuid, title text)",
+        "The table todo is somebody else's: it lacks completed, created_at",
+    ),
     "todos of other ids": (
         "CREATE TABLE todo (id uuid, user_id uuid, title text, description text, completed boolean,"
         " created_at timestamptz, updated_at timestamptz)",

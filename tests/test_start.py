@@ -7,15 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlmodel import SQLModel
+from sqlalchemy import make_url
 
 from config import Settings
-from db.schema import create_db_and_tables
-from models.todo import TODO_TABLE
+from db.migrations import migrating, upgrade
 from tests.conftest import Database
 from tests.issuer import Issuer
-from tests.live import ROOT, environment, free_port, launch, running, stop, wait_until_healthy
+from tests.live import ROOT, environment, free_port, launch, running, stop, wait_until_healthy, wait_until_ready
 
 REQUIRED = {"DATABASE_URL": "postgresql://somebody:secret@127.0.0.1/todo", "BETTER_AUTH_URL": "http://127.0.0.1:3000"}
 
@@ -42,6 +40,7 @@ WRONG = {
         "postgresql://u:secret@host:x/db",
         "a URL like postgresql://",
     ),
+    "a password with a bare @": ("DATABASE_URL", "postgresql://u:p@secret@host/db", "a URL like postgresql://"),
     "nothing": ("BETTER_AUTH_URL", "", "the address of Better Auth"),
     "no web address": ("BETTER_AUTH_URL", "localhost:3000", "the address of Better Auth"),
     "a port that is none": ("BETTER_AUTH_URL", "http://localhost:123456", "the address of Better Auth"),
@@ -73,6 +72,45 @@ def test_a_wrong_setting_is_told_in_a_line(
     assert line.endswith(".")
     assert problem in line
     assert "secret" not in line
+
+
+POOLED = "postgresql://u:secret@ep-cool-1-pooler.eu.aws.neon.tech/neondb"
+REFUSED = {
+    "an option of -c": (f"{POOLED}?options=-c%20search_path%3Dapp", "sets search_path in its options"),
+    "several": (
+        f"{POOLED}?options=-cstatement_timeout%3D5s%20--lock-timeout%3D5s%20-c%20TimeZone%3DUTC",
+        "sets statement_timeout, lock-timeout in its options",
+    ),
+    "a parameter that is none": (f"{POOLED}?statement_timeout=5s", "has the option statement_timeout"),
+}
+
+
+@pytest.mark.parametrize(("url", "problem"), REFUSED.values(), ids=REFUSED)
+def test_what_a_pooler_would_refuse_is_refused_first_by_name(
+    monkeypatch: pytest.MonkeyPatch, url: str, problem: str
+) -> None:
+    for variable, given in (REQUIRED | {"DATABASE_URL": url}).items():
+        monkeypatch.setenv(variable, given)
+    with pytest.raises(SystemExit) as stopped:
+        Settings.load()
+    (line,) = str(stopped.value).splitlines()
+    assert line.startswith(f"DATABASE_URL {problem}, ")
+    assert "secret" not in line
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"{POOLED}?options=endpoint%3Dep-cool-1%20-c%20timezone%3DUTC%20-c%20application_name%3Dx",
+        "postgresql://u:secret@ep-cool-1.eu.aws.neon.tech/neondb?options=-c%20search_path%3Dapp",
+        f"{POOLED}?sslmode=require&channel_binding=require&sslnegotiation=direct&application_name=x",
+    ],
+    ids=["what a pooler keeps", "no pooler", "what libpq knows"],
+)
+def test_other_options_stay_as_they_are(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    for variable, given in (REQUIRED | {"DATABASE_URL": url}).items():
+        monkeypatch.setenv(variable, given)
+    assert Settings.load().database_url.query == make_url(url).query
 
 
 def test_uvicorn_stops_with_a_line_for_each_missing_setting(tmp_path: Path) -> None:
@@ -136,10 +174,11 @@ def test_the_start_makes_the_todo_table_and_leaves_better_auths_alone(
 ) -> None:
     database = new_database()
     before = columns(database)
-    with running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin):
+    with running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin) as api:
+        wait_until_ready(api)
         after = columns(database)
     made = after - before
-    assert {table for table, *_ in made} == {"todo"}
+    assert {table for table, *_ in made} == {"todo", "todo_version"}
     assert before <= after
     assert database.execute(
         "SELECT confrelid::regclass::text, confdeltype FROM pg_constraint"
@@ -189,24 +228,20 @@ def test_processes_that_start_at_the_same_moment_all_come_up(
     finally:
         for api in apis:
             stop(api)
-    assert sum("the table todo is there" in api.log.read_text() for api in apis) >= 1
+    assert sum("the schema was brought up to date" in api.log.read_text() for api in apis) >= 1
 
 
 def test_who_comes_second_waits_for_the_first_to_make_the_tables(new_database: Callable[..., Database]) -> None:
     database = new_database()
-    url = database.url.replace("postgresql://", "postgresql+psycopg2://")
-    first, second = create_engine(url), create_engine(url)
+    url = make_url(database.url).set(drivername="postgresql+psycopg2")
     with ThreadPoolExecutor(1) as pool:
-        with first.begin() as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x746F646F})
-            waiting = pool.submit(create_db_and_tables, second)
+        with migrating(url):
+            waiting = pool.submit(upgrade, url)
             while not database.execute("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
                 assert not waiting.done()
-            SQLModel.metadata.create_all(connection, tables=[TODO_TABLE])
+            assert database.execute("SELECT to_regclass('todo')") == [(None,)]
         waiting.result()
     assert database.execute("SELECT count(*) FROM todo") == [(0,)]
-    first.dispose()
-    second.dispose()
 
 
 def test_the_app_never_imports_local() -> None:

@@ -1,0 +1,77 @@
+"""How long a request may wait for the database: for its turn, a connection and an answer together."""
+
+import asyncio
+import select
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from math import ceil
+from time import monotonic
+from typing import Any
+
+import psycopg2
+from psycopg2 import extensions
+
+from config import settings
+from errors import Unavailable
+
+_deadline: ContextVar[float] = ContextVar("deadline", default=float("inf"))
+_turns = asyncio.Semaphore(settings.db_pool_size)
+
+
+def remaining() -> float:
+    """Give the seconds that are left; infinitely many where nobody set a limit."""
+    return _deadline.get() - monotonic()
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Let the block wait so many seconds, or what is left when that is less."""
+    token = _deadline.set(min(_deadline.get(), monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+@asynccontextmanager
+async def turn() -> AsyncIterator[None]:
+    """Wait for one of DB_POOL_SIZE turns, and hold it; what is left of DB_TIMEOUT is for the block.
+
+    On the event loop, so that whoever waits for a connection occupies no worker thread: however
+    many they are, they wait no longer than DB_TIMEOUT, and the others do not wait for them.
+
+    Raises:
+        Unavailable: no turn came in time.
+    """
+    with at_most(settings.db_timeout):
+        try:
+            async with asyncio.timeout(settings.db_timeout):
+                await _turns.acquire()
+        except TimeoutError:
+            raise Unavailable("The database is busy: no connection was free in time.") from None
+        try:
+            yield
+        finally:
+            _turns.release()
+
+
+def _wait(connection: Any) -> None:
+    """Wait for the server no longer than is left, where libpq would wait for ever.
+
+    psycopg2 calls this whenever it waits, connecting included. Through a pooler the server cannot
+    be asked to keep such a limit.
+    """
+    while (state := connection.poll()) != extensions.POLL_OK:
+        poll = select.poll()
+        poll.register(connection.fileno(), _EVENTS[state])
+        seconds = remaining()
+        if not poll.poll(None if seconds == float("inf") else max(0, ceil(seconds * 1000))):
+            # The socket of a connection that is being made is closed when nothing refers to it any
+            # more, and the traceback would. A statement's connection psycopg2 closes by itself.
+            del connection
+            raise psycopg2.OperationalError("no answer in time")
+
+
+_EVENTS = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
+extensions.set_wait_callback(_wait)

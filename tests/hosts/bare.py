@@ -1,0 +1,136 @@
+"""A place as bare as a host's: the app's files alone, read-only, another Python, nobody's rights."""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.live import ROOT
+
+VENV = Path(os.environ.get("HOSTS_VENV") or ROOT / ".venv-hosts")
+"""Where requirements.txt and tests/hosts/requirements.txt are installed, and nothing else."""
+PATH = f"{VENV / 'bin'}:/usr/local/bin:/usr/bin:/bin"
+NOBODY = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+"""Who the hosts' processes are, because nothing is read-only to root; `None` for anyone else: themselves."""
+
+VERCELS_OWN = {"vercel.json", ".python-version"}
+"""Files that Vercel reads, if somebody adds them."""
+
+Process = subprocess.Popen[str]
+
+
+def vercel_takes(folder: Path) -> set[str]:
+    """Name the files of a folder that .vercelignore lets through, which has .gitignore's syntax."""
+    with tempfile.TemporaryDirectory() as empty:
+        git = ["git", f"--git-dir={empty}", f"--work-tree={folder}"]
+        subprocess.run([*git, "init", "--quiet"], check=True)
+        command = [*git, "ls-files", "--others", f"--exclude-from={ROOT / '.vercelignore'}"]
+        return set(subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.splitlines())
+
+
+def docker_takes(folder: Path) -> set[str]:
+    """Name the files of a folder that .dockerignore lets through: the last pattern that matches decides."""
+    rules = []
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        if line and not line.startswith("#"):
+            pattern = re.escape(line.removeprefix("!")).replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*")
+            rules.append((re.compile(f"{pattern}(/.*)?"), line.startswith("!")))
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return {name for name in names if [take for rule, take in rules if rule.fullmatch(name)][-1:] != [False]}
+
+
+class Place:
+    """A host's file system: the app, and one folder where its process may write."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.app, self.scratch, self.log = home, home / "app", home / "tmp", home / "log"
+
+    @contextmanager
+    def process(self, *command: str, env: Mapping[str, str], **options: Any) -> Iterator[Process]:
+        """Run a command in the app's folder as nobody, with nothing but `env`, until the block ends.
+
+        It is killed then, and what it started: what it does on SIGTERM the tests look at.
+        """
+        system = {"PATH": PATH, "HOME": str(self.app), "TMPDIR": str(self.scratch), "PYTHONWARNINGS": "error"}
+        account: dict[str, Any] = {}
+        if NOBODY:
+            account = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
+        options |= {"cwd": self.app, "env": system | dict(env), "text": True, "start_new_session": True}
+        with self.log.open("w") as log, subprocess.Popen(command, stderr=log, **options, **account) as process:
+            try:
+                yield process
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    def files(self) -> dict[Path, int]:
+        """Name all files and folders, and when they were changed."""
+        return {path: path.stat().st_mtime_ns for room in (self.app, self.scratch) for path in room.rglob("*")}
+
+
+@contextmanager
+def deployed(files: Iterable[str], new: Mapping[str, str] | None = None, run: str = "true") -> Iterator[Place]:
+    """Put files of the repository on a host; at the end they must be as they were, and none more.
+
+    Args:
+        files: their names.
+        new: more files, by name, with what is in them.
+        run: a shell command that runs there, before all becomes read-only.
+    """
+    with tempfile.TemporaryDirectory(prefix="todo-host-") as home:
+        place = Place(Path(home))
+        place.scratch.mkdir()
+        for name in files:
+            (place.app / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, place.app / name)
+        for name, text in (new or {}).items():
+            (place.app / name).write_text(text)
+        subprocess.run(["sh", "-c", run], cwd=place.app, env={"PATH": PATH}, check=True)
+        for path in (place.app, *place.app.rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        place.scratch.chmod(0o777)
+        before = place.files()
+        with passable(place.home):
+            yield place
+        assert place.files() == before, "the process wrote files"
+
+
+@contextmanager
+def passable(*places: Path) -> Iterator[None]:
+    """Let nobody enter places and the folders above them for as long as the block lasts: `/root`, say."""
+    closed = {}
+    for folder in {above for place in places for above in (place, *place.parents)} if NOBODY else ():
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        if not mode & stat.S_IXOTH:
+            closed[folder] = mode
+            folder.chmod(mode | stat.S_IXOTH)
+    try:
+        yield
+    finally:
+        for folder, mode in closed.items():
+            folder.chmod(mode)
+
+
+def freeze(process: Process) -> None:
+    """Stop a process where it is, as a host does between two requests; SIGCONT thaws it."""
+    process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
+
+
+def wait_for(what: Callable[[], Any], seconds: float = 5) -> Any:
+    """Wait until something is so, and give it; `None`: it did not come to pass."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return found

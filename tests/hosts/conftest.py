@@ -1,0 +1,81 @@
+"""A database behind a link that can fail, somebody who signed up, and the Python of the hosts."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.postgres import Server
+from tests.conftest import Database, new_user_id
+from tests.hosts.bare import VENV, passable
+from tests.hosts.link import Link
+from tests.issuer import Issuer
+from tests.live import NO_TLS
+from tests.wire import Wire
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What an API on a host talks to, for one test."""
+
+    database: Database
+    wire: Wire
+    link: Link
+    issuer: Issuer
+    user_id: str
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The settings that a deployment has to have."""
+        name = self.database.url.partition("?")[0].rpartition("/")[2]
+        url = self.wire.url(name, "todo_api").replace(f":{self.wire.port}/", f":{self.link.port}/")
+        return {"DATABASE_URL": url, "BETTER_AUTH_URL": self.issuer.origin}
+
+    def client(self, url: str, transport: httpx.BaseTransport | None = None) -> httpx.Client:
+        """Open a client of somebody whose token outlives every freeze."""
+        token = self.issuer.token(self.user_id, exp=int(time.time()) + 86400)
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.Client(
+            base_url=url, headers=headers, transport=transport, timeout=30, trust_env=False, verify=NO_TLS
+        )
+
+    def end_connections(self) -> None:
+        """End the API's connections, as a Neon compute does when it goes to sleep."""
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        assert self.database.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+
+    def lose_connections(self) -> None:
+        """Let the network forget the API's connections, and tell nobody."""
+        self.link.silence()
+
+
+@pytest.fixture
+def backend(server: Server, new_database: Callable[..., Database], issuer: Issuer) -> Iterator[Backend]:
+    """A backend of the test's own."""
+    database, user_id = new_database(), new_user_id()
+    database.add_user(user_id)
+    with Wire(server.socket_dir).open() as wire, Link(wire.port).open() as link:
+        yield Backend(database, wire, link, issuer, user_id)
+
+
+@pytest.fixture(scope="session")
+def python() -> Iterator[str]:
+    """The Python of the hosts; fails with what is missing."""
+    # And with what is there too much: what requirements.txt forgets has to be missed.
+    asked = (
+        "import sys, mangum, vercel_runtime, importlib.util as have\n"
+        "print(sys.base_prefix if not have.find_spec('pytest') else sys.exit('pytest is there'))"
+    )
+    python = VENV / "bin" / "python"
+    try:
+        found = subprocess.run([python, "-c", asked], cwd="/", capture_output=True, text=True, check=False)
+    except OSError as error:
+        pytest.fail(f"There is no {python}: make test-hosts makes it. ({error})")
+    if found.returncode:
+        pytest.fail(f"{VENV} is not as it should be: remove it, and make test-hosts makes it again.\n{found.stderr}")
+    with passable(VENV, Path(found.stdout.strip())):
+        yield str(python)

@@ -1,0 +1,87 @@
+"""Vercel's own Python runtime, with this process in the place of Vercel's platform.
+
+What the platform does is read from vercel_runtime/vc_init.py of the package vercel-runtime: it listens
+on a Unix socket, reads JSON messages that end with NUL, and sends HTTP to the port that one names.
+"""
+
+import base64
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from threading import Thread
+from typing import Any
+
+import httpx
+
+from tests.hosts.bare import Place, Process, freeze, wait_for
+
+ENTRYPOINT = {
+    "__VC_HANDLER_ENTRYPOINT": "main.py",
+    "__VC_HANDLER_MODULE_NAME": "main",
+    "__VC_HANDLER_VARIABLE_NAME": "app",
+}
+
+
+class Instance(httpx.BaseTransport):
+    """A running instance; as a transport of httpx, the platform's way of sending it a request."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.freezes = False
+        """Whether the process runs during requests alone."""
+        self._messages: list[dict[str, Any]] = []
+        self._http = httpx.HTTPTransport(trust_env=False)
+        self._numbers = count(1)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        number = next(self._numbers)
+        request.headers["x-vercel-internal-invocation-id"] = f"invocation-{number}"
+        request.headers["x-vercel-internal-request-id"] = str(number)
+        self.process.send_signal(signal.SIGCONT)
+        answer = self._http.handle_request(request)
+        answer.read()
+        assert wait_for(lambda: number in [end["context"]["requestId"] for end in self.told("end")])
+        if self.freezes:
+            freeze(self.process)
+        return answer
+
+    def close(self) -> None:
+        self._http.close()
+
+    def told(self, kind: str) -> list[dict[str, Any]]:
+        """Give what messages of a kind say."""
+        return [message["payload"] for message in list(self._messages) if message["type"] == kind]
+
+    def log_lines(self, request_id: int) -> list[str]:
+        """Give what was logged during a request; 0: outside of any."""
+        logged = [line for line in self.told("log") if line["context"]["requestId"] == request_id]
+        return [base64.b64decode(line["message"]).decode() for line in logged]
+
+    def listen(self, platform: socket.socket) -> None:
+        """Read what the runtime tells, until it ends."""
+        connection, pending = platform.accept()[0], b""
+        with connection:
+            while chunk := connection.recv(65536):
+                *whole, pending = (pending + chunk).split(b"\0")
+                self._messages += [json.loads(message) for message in whole]
+
+
+@contextmanager
+def instance(python: str, place: Place, **variables: str) -> Iterator[tuple[Instance, str]]:
+    """Run an instance until the block ends, and give it with its URL."""
+    path = place.home / "ipc.sock"
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as platform:
+        platform.bind(str(path))
+        platform.listen()
+        path.chmod(0o777)
+        runtime = {"VERCEL_IPC_PATH": str(path), "__VC_HANDLER_ENTRYPOINT_ABS": f"{place.app}/main.py", **ENTRYPOINT}
+        with place.process(python, "-c", "import vercel_runtime.vc_init", env=runtime | variables) as process:
+            running = Instance(process)
+            Thread(target=running.listen, args=[platform], daemon=True).start()
+            started = wait_for(lambda: running.told("server-started") or process.poll() is not None, 20)
+            assert isinstance(started, list), f"{running.told('unrecoverable-error')}\n{place.log.read_text()}"
+            yield running, f"http://127.0.0.1:{started[0]['httpPort']}"

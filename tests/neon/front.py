@@ -1,0 +1,163 @@
+"""A stand-in for Neon's proxy: TLS, the endpoint by SNI, SCRAM, and the startup parameters as it treats them.
+
+What it does follows neondatabase/neon: proxy/src/compute/mod.rs, and PgBouncer from 1.20 on for
+`options`, which the PgBouncer behind it may be too old to read.
+"""
+
+import asyncio
+import re
+import ssl
+import struct
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from tests.neon.listener import Listener, first_of
+from tests.neon.scram import MECHANISMS, Exchange
+from tests.neon.servers import Certificates
+
+_TLS, _GSS = 80877103, 80877104
+_POOLED = {"client_encoding", "datestyle", "timezone", "standard_conforming_strings", "application_name"}
+_POOLED |= {"extra_float_digits"}
+_NO_ENDPOINT = "The requested endpoint could not be found, or you don't have access to it."
+_NOT_POOLED = (
+    "unsupported startup parameter in options: {}. Please use unpooled connection or remove this parameter from the"
+    " startup package. More details: https://neon.tech/docs/connect/connection-errors#unsupported-startup-parameter"
+)
+
+
+class _Refused(Exception):
+    """A FATAL error: code and text."""
+
+
+@dataclass
+class Client:
+    """Somebody who connected."""
+
+    host: str | None = None
+    """The name that TLS asked for (SNI)."""
+    parameters: dict[str, str] = field(default_factory=dict)
+    """The startup parameters, as they came."""
+    mechanism: str = ""
+    refused: str = ""
+    """What it was told when it was not let in."""
+    messages: list[str] = field(default_factory=list)
+    """What it sent after it was let in: SQL, or the letter of another message."""
+
+
+class Front(Listener):
+    """Lets clients with the right password through to a pooler, and reads along."""
+
+    def __init__(self, endpoint: str, passwords: dict[str, str], pooler: Path, certificates: Certificates) -> None:
+        super().__init__()
+        self.clients: list[Client] = []
+        """All who ever connected."""
+        self.messages: list[str] = []
+        """All that was ever sent, in order: see `Client.messages`."""
+        self.open = 0
+        """How many are connected."""
+        self._host, self._passwords, self._pooler = f"{endpoint}-pooler", passwords, pooler
+        self._certificate = certificates.fingerprint
+        self._names: WeakKeyDictionary[ssl.SSLObject, str | None] = WeakKeyDictionary()
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.load_cert_chain(certificates.server, certificates.key)
+        self._tls.sni_callback = lambda tls, name, _: self._names.update({tls: name})
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = Client()
+        self.clients.append(client)
+        self.open += 1
+        try:
+            await self._let_in(client, reader, writer)
+        except _Refused as refused:
+            code, client.refused = refused.args
+            fields = (b"SFATAL", b"VFATAL", b"C" + code.encode(), b"M" + client.refused.encode(), b"", b"")
+            writer.write(_message(b"E", b"\0".join(fields)))
+        finally:
+            self.open -= 1
+            writer.close()
+        # What the pooler said last has to arrive; who does not listen is not waited for.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(writer.wait_closed(), 0.2)
+
+    async def _let_in(self, client: Client, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (request := await _read_startup(reader))[0] == _GSS:
+            writer.write(b"N")
+        if request[0] != _TLS:
+            raise _Refused("28000", "connection is insecure (try using `sslmode=require`)")
+        writer.write(b"S")
+        await writer.start_tls(self._tls)
+        client.host = self._names.get(writer.get_extra_info("ssl_object"))
+        words = (await _read_startup(reader))[1].decode().split("\0")
+        client.parameters = dict(zip(words[:-2:2], words[1:-1:2], strict=False))
+        endpoint, parameters = _forwarded(client.parameters)
+        if not (endpoint or client.host):
+            raise _Refused("XX000", "Endpoint ID is not specified.")
+        if (endpoint or (client.host or "").partition(".")[0]) != self._host:
+            raise _Refused("XX000", _NO_ENDPOINT)
+        await self._authenticate(client, reader, writer)
+        try:
+            back, there = await asyncio.open_unix_connection(self._pooler)
+        except OSError:
+            raise _Refused("08006", "Couldn't connect to compute node") from None
+        try:
+            packet = b"".join(f"{name}\0{value}\0".encode() for name, value in parameters.items())
+            there.write(_message(b"", struct.pack("!I", 196608) + packet + b"\0"))
+            await first_of(self._listen_in(client, reader, there), _copy(back, writer))
+        finally:
+            there.close()
+
+    async def _authenticate(self, client: Client, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        user = client.parameters["user"]
+        writer.write(_message(b"R", struct.pack("!I", 10) + "\0".join((*MECHANISMS, "", "")).encode()))
+        mechanism, _, first = (await _read(reader))[1].partition(b"\0")
+        client.mechanism = mechanism.decode()
+        scram = Exchange(self._passwords.get(user), self._certificate, client.mechanism, first[4:])
+        writer.write(_message(b"R", struct.pack("!I", 11) + scram.first))
+        if not (final := scram.verify((await _read(reader))[1])):
+            raise _Refused("28P01", f"password authentication failed for user '{user}'")
+        # The pooler says next that all is well.
+        writer.write(_message(b"R", struct.pack("!I", 12) + final))
+
+    async def _listen_in(self, client: Client, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while True:
+            kind, body = await _read(source)
+            for log in (client.messages, self.messages):
+                log.append(body[:-1].decode() if kind == b"Q" else kind.decode())
+            sink.write(_message(kind, body))
+            await sink.drain()
+
+
+def _forwarded(parameters: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """Give the endpoint that the options name, and what of the startup parameters reaches the pooler."""
+    kept = {name: value for name, value in parameters.items() if name in ("user", "database", "application_name")}
+    kept["client_encoding"] = "UTF8"
+    options = parameters.get("options", "")
+    endpoint = re.search(r"(?:^|\s)(?:endpoint|project)=(\S+)", options)
+    options = re.sub(r"(?:^|\s)(?:endpoint=|project=|neon_\w+:)\S+", "", options)
+    for name, value in re.findall(r"(?:-c\s*|--)([\w.-]+)=(\S*)", options):
+        if name.lower() not in _POOLED:
+            raise _Refused("08P01", _NOT_POOLED.format(name))
+        kept[name.lower()] = value
+    return endpoint[1] if endpoint else "", kept
+
+
+def _message(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("!I", len(body) + 4) + body
+
+
+async def _read(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    kind, size = struct.unpack("!cI", await reader.readexactly(5))
+    return kind, await reader.readexactly(size - 4)
+
+
+async def _read_startup(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    size, code = struct.unpack("!II", await reader.readexactly(8))
+    return code, await reader.readexactly(size - 8)
+
+
+async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    while chunk := await source.read(65536):
+        sink.write(chunk)
+        await sink.drain()

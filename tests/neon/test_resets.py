@@ -1,0 +1,116 @@
+"""A network that fails every half second: nothing that was acknowledged is lost, and nothing happens twice."""
+
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import httpx
+
+from tests.neon.conftest import Neon, wait_for
+from tests.neon.faults import Faults
+
+CLIENTS = 16
+SECONDS = 20.0
+
+# Counts the times that a todo was changed, which the API does not tell.
+COUNT_CHANGES = """
+    CREATE TABLE change (id uuid);
+    GRANT INSERT ON change TO todo_api;
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN INSERT INTO change VALUES (NEW.id); RETURN NEW; END';
+    CREATE TRIGGER note AFTER UPDATE ON todo FOR EACH ROW EXECUTE FUNCTION note();
+"""
+
+
+@dataclass
+class Somebody:
+    """A client, and what it was told."""
+
+    http: httpx.Client
+    name: str
+    statuses: Counter[int] = field(default_factory=Counter)
+    created: list[str] = field(default_factory=list)
+    tried: int = 0
+    todo: str = ""
+    """The id of the one todo that only this client toggles."""
+    completed: bool = False
+    toggled: int = 0
+    unknown: int = 0
+    """The toggles whose fate was never told: in all, and (below) since the last that was."""
+    _unknown_since: int = 0
+
+    def live(self, until: float) -> None:
+        """Create, toggle and read, over and over."""
+        while time.monotonic() < until:
+            self.create()
+            if self.todo:
+                self.toggle()
+                self.read()
+
+    def ask(self, method: str, path: str, **sent: object) -> httpx.Response:
+        answer = self.http.request(method, path, **sent)  # type: ignore[arg-type]  # httpx's many
+        self.statuses[answer.status_code] += 1
+        if answer.status_code == 503:
+            assert int(answer.headers["retry-after"]) >= 1
+        return answer
+
+    def create(self) -> None:
+        self.tried += 1
+        title = f"{self.name}.{self.tried}"
+        answer = self.ask("POST", "/api/todos", json={"title": title})
+        if answer.status_code == 201:
+            self.created.append(title)
+            self.todo = self.todo or answer.json()["id"]
+
+    def toggle(self) -> None:
+        answer = self.ask("POST", f"/api/todos/{self.todo}/toggle")
+        if answer.status_code == 200:
+            self.toggled += 1
+            self.see(answer.json()["completed"], flipped=True)
+        else:
+            self.unknown += 1
+            self._unknown_since += 1
+
+    def read(self) -> None:
+        answer = self.ask("GET", f"/api/todos/{self.todo}")
+        if answer.status_code == 200:
+            self.see(answer.json()["completed"], flipped=False)
+
+    def see(self, completed: bool, *, flipped: bool) -> None:
+        """Compare with what was seen last, where nothing unknown happened in between."""
+        assert self._unknown_since or completed is (self.completed ^ flipped)
+        self.completed, self._unknown_since = completed, 0
+
+
+def test_under_resets_nothing_acknowledged_is_lost_and_nothing_happens_twice(neon: Neon, faults: Faults) -> None:
+    with neon.running() as api, neon.client(api) as http, ThreadPoolExecutor(CLIENTS) as pool:
+        neon.wait_until_it_works(api)
+        neon.database.execute(COUNT_CHANGES)
+        faults.delay = 0.005
+        people = [Somebody(http, f"client {number}") for number in range(CLIENTS)]
+        until = time.monotonic() + SECONDS
+        lives = [pool.submit(person.live, until) for person in people]
+        while time.monotonic() < until:
+            time.sleep(0.5)
+            faults.reset()
+        for life in lives:
+            life.result()
+        faults.heal()
+        assert http.get("/api/todos").status_code == 200
+        wait_for(lambda: faults.open <= 5)
+        assert "Traceback" not in api.log.read_text()
+
+    seen = sum((person.statuses for person in people), Counter[int]())
+    assert set(seen) <= {200, 201, 503}
+    assert seen[200] > 1000
+    assert seen[503] > 10, "too few resets met a statement"
+    titles = Counter(title for (title,) in neon.database.execute("SELECT title FROM todo"))
+    assert [title for title, times in titles.items() if times > 1] == []
+    assert [title for person in people for title in person.created if title not in titles] == []
+    changes: Counter[str] = Counter(id_ for (id_,) in neon.database.execute("SELECT id::text FROM change"))
+    for person in people:
+        assert person.toggled <= changes[person.todo] <= person.toggled + person.unknown
+    asked = Counter(message[:6] for message in neon.front.messages)
+    assert asked["INSERT"] <= sum(person.tried for person in people)
+    assert asked["UPDATE"] <= sum(person.toggled + person.unknown for person in people)

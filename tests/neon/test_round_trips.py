@@ -1,0 +1,122 @@
+"""What the API says to the pooler, counted at the proxy."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import Person
+from tests.live import ROOT, Api
+from tests.neon.conftest import Neon
+from tests.neon.faults import Faults
+from tests.test_statements import REQUESTS, Ask
+
+
+@pytest.mark.parametrize(("verb", "ask"), REQUESTS.values(), ids=REQUESTS)
+def test_a_request_is_one_round_trip(neon: Neon, owner: Person, verb: str, ask: Ask) -> None:
+    todo = f"/api/todos/{owner.create()['id']}"
+    sent = len(neon.front.messages)
+    assert ask(owner, todo).is_success
+    (statement,) = neon.front.messages[sent:]
+    assert statement.startswith(verb)
+
+
+def test_a_fresh_process_asks_for_the_schema_once_and_then_what_the_request_needs(neon: Neon, api: Api) -> None:
+    assert api.process.poll() is None  # the schema is there
+    sent, connected = len(neon.front.messages), neon.faults.accepted
+    with neon.running() as fresh, neon.client(fresh) as http:
+        assert http.get("/api/todos").status_code == 200
+        look, page = neon.front.messages[sent:]
+        assert "pg_catalog.pg_attribute" in look
+        assert re.match(r"SELECT todo\..*\sFROM todo\s", page, re.DOTALL)
+        assert neon.faults.accepted == connected + 1
+
+
+# What the next client of a pooler's connection would inherit, or what needs one of one's own.
+SESSION_STATE = re.compile(
+    r"(^|;)\s*(SET(?! LOCAL\b| TRANSACTION\b)|RESET|LISTEN|PREPARE|DEALLOCATE|DISCARD|LOAD|DECLARE)\b"
+    r"|pg_(try_)?advisory_(un)?lock|\bCREATE\s+(GLOBAL\s+|LOCAL\s+)?TEMP|set_config\([^)]*,\s*false\s*\)",
+    re.IGNORECASE,
+)
+
+
+def test_nothing_is_left_on_a_connection_that_belongs_to_all(new_neon: Callable[..., Neon]) -> None:
+    neon = new_neon()
+    with neon.running() as api, neon.client(api) as http:
+        neon.wait_until_it_works(api)
+        person = Person(neon.user_id, "", http)
+        for _, ask in REQUESTS.values():
+            assert ask(person, f"/api/todos/{person.create()['id']}").is_success
+        assert neon.database.execute(
+            "SELECT count(*) FILTER (WHERE state LIKE 'idle in transaction%%'), count(*) > 0 FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = 'todo_api'"
+        ) == [(0, True)]
+        assert neon.database.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+    assert [message for message in neon.front.messages if "CREATE TABLE" in message]
+    assert [message for message in neon.front.messages if SESSION_STATE.search(message)] == []
+    assert {message for message in neon.front.messages if len(message) == 1} <= {"X"}
+
+
+class Clock:
+    """The clock of a process that can be put forward: no test waits for five minutes."""
+
+    _CODE = """if True:
+        import pathlib, time
+        ahead = pathlib.Path(__file__).with_name("ahead")
+        for name in ("time", "monotonic"):
+            clock = getattr(time, name)
+            setattr(time, name, lambda clock=clock: clock() + float(ahead.read_text()))
+    """
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "sitecustomize.py").write_text(self._CODE)  # Python imports it before anything else
+        self._folder, self._ahead = folder, 0.0
+        self.variables = {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+        self.forward(0)
+
+    def forward(self, seconds: float) -> None:
+        self._ahead += seconds
+        (self._folder / "next").write_text(str(self._ahead))
+        (self._folder / "next").rename(self._folder / "ahead")
+
+
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory: pytest.TempPathFactory) -> Clock:
+    return Clock(tmp_path_factory.mktemp("clock"))
+
+
+@pytest.fixture(scope="module")
+def http(neon: Neon, api: Api, clock: Clock) -> Iterator[httpx.Client]:
+    """The client of an API that goes by `clock`, on a schema that is there."""
+    assert api.process.poll() is None
+    with neon.running(**clock.variables) as later, neon.client(later) as http:
+        assert http.get("/api/todos").status_code == 200
+        yield http
+
+
+def test_a_connection_is_asked_only_when_it_was_idle_for_long_and_left_before_neon_sleeps(
+    neon: Neon, clock: Clock, http: httpx.Client
+) -> None:
+    for idle, expected, connected in ((0, ["S"], 0), (4, ["S"], 0), (6, ["SELECT 1", "S"], 0), (290, ["X", "S"], 1)):
+        clock.forward(idle)
+        sent, accepted = len(neon.front.messages), neon.faults.accepted
+        assert http.get("/api/todos").status_code == 200
+        said = ["S" if "FROM todo" in message else message for message in neon.front.messages[sent:]]
+        assert sorted(said) == sorted(expected), f"after {idle} s"
+        assert neon.faults.accepted == accepted + connected, f"after {idle} s"
+
+
+@pytest.mark.parametrize(("verb", "ask"), REQUESTS.values(), ids=REQUESTS)
+def test_a_connection_that_was_lost_silently_while_idle_is_not_noticed(
+    faults: Faults, clock: Clock, http: httpx.Client, neon: Neon, verb: str, ask: Ask
+) -> None:
+    person = Person(neon.user_id, "", http)
+    todo = f"/api/todos/{person.create()['id']}"
+    clock.forward(6)
+    faults.forget()
+    sent = len(neon.front.messages)
+    assert ask(person, todo).is_success
+    assert [message[:6] for message in neon.front.messages[sent:] if message != "X"] == [verb]

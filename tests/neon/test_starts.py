@@ -1,0 +1,39 @@
+"""The start comes what may, and what was missing is found without another one."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from tests.expect import again, expect_unavailable
+from tests.neon.conftest import Neon
+from tests.neon.troubles import Trouble, better_auth_later, hanging, refused
+
+TIMEOUT = 4.0
+"""DB_TIMEOUT, in seconds."""
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [(refused, "The database "), (hanging, "The database "), (better_auth_later, "Better Auth's migrations")],
+)
+def test_the_start_waits_for_nobody_and_what_comes_later_is_found(
+    new_neon: Callable[..., Neon], trouble: Trouble, reason: str
+) -> None:
+    neon = new_neon(better_auth=trouble is not better_auth_later)
+    with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
+        with trouble(neon):
+            launched = time.monotonic()
+            api = stack.enter_context(neon.running(DB_TIMEOUT=str(TIMEOUT)))  # waits for /health, and no more
+            assert time.monotonic() - launched < TIMEOUT
+            http = stack.enter_context(neon.client(api))
+            todos, ready = pool.map(http.get, ["/api/todos", "/ready"])
+            expect_unavailable(todos, reason)
+            report = expect_unavailable(ready, "")
+            assert reason in report["database"] + report["schema"]
+            assert http.get("/health").status_code == 200
+        assert any(answer.status_code == 200 for answer in again(lambda: http.get("/api/todos")))
+        assert http.get("/ready").status_code == 200
+        assert "Traceback" not in api.log.read_text()

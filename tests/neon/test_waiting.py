@@ -1,0 +1,66 @@
+"""Waiting for the database has an end, for everybody, and nobody else waits meanwhile."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+
+import httpx
+import pytest
+
+from tests.expect import expect_unavailable
+from tests.live import Api
+from tests.neon.conftest import Neon, wait_for
+from tests.neon.troubles import Trouble, compute_away, hanging, pooler_full, refused, table_locked
+
+CLIENTS = 60
+TIMEOUT = 2.0
+"""DB_TIMEOUT, in seconds."""
+
+
+@pytest.fixture(scope="module")
+def api(neon: Neon) -> Iterator[Api]:
+    with neon.running(DB_TIMEOUT=str(TIMEOUT), DB_POOL_SIZE="5") as api:
+        neon.wait_until_it_works(api)
+        yield api
+
+
+@pytest.fixture
+def http(neon: Neon, api: Api) -> Iterator[httpx.Client]:
+    with neon.client(api) as http:
+        yield http
+
+
+@pytest.mark.parametrize("trouble", [refused, hanging, compute_away, table_locked, pooler_full])
+@pytest.mark.parametrize("connected", [True, False], ids=["connected", "not connected"])
+def test_sixty_at_once_wait_no_longer_than_they_may_and_health_not_at_all(
+    neon: Neon, http: httpx.Client, trouble: Trouble, connected: bool
+) -> None:
+    if not connected:
+        neon.faults.reset()
+    with trouble(neon), ThreadPoolExecutor(CLIENTS) as pool:
+        answers = [pool.submit(http.get, "/api/todos") for _ in range(CLIENTS)]
+        health = []
+        while not all(answer.done() for answer in answers):
+            health.append(http.get("/health"))
+            time.sleep(0.01)
+        for answer in answers:
+            expect_unavailable(answer.result(), "The database ")
+            assert answer.result().elapsed.total_seconds() < TIMEOUT + 2
+    assert {answer.status_code for answer in health} == {200}
+    assert median(answer.elapsed.total_seconds() for answer in health) < 0.1
+    assert http.get("/api/todos").status_code == 200
+    wait_for(lambda: neon.faults.open <= 5)
+
+
+@pytest.mark.parametrize("trouble", [refused, compute_away])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_database_that_comes_back_within_a_second_was_never_away(
+    neon: Neon, http: httpx.Client, trouble: Trouble, method: str
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with trouble(neon):
+            answer = pool.submit(http.request, method, "/api/todos", json={"title": "x"})
+            time.sleep(1)
+            assert not answer.done()
+        assert answer.result().is_success
