@@ -9,11 +9,12 @@ BETTER_AUTH := tests/better_auth
 BETTER_AUTH_READY := $(BETTER_AUTH)/node_modules/.installed
 HOSTS := tests/hosts
 HOSTS_READY := .venv-hosts/.installed
+BENCHES := bench-cold bench-growth bench-clients bench-memory
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run token test test-better-auth test-neon test-hosts node migrate migration check format lock clean
+.PHONY: help run token test test-better-auth test-neon test-hosts node migrate migration check format lock clean bench $(BENCHES)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -51,16 +52,28 @@ format: $(READY) ## format, and fix what ruff can fix
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
+bench: $(READY) ## CPU per request beside other stacks, and round trips; needs wrk, and Node 20 for some
+	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+bench-cold: ## time from the start of the process to the first answer
+bench-growth: ## a user with a million todos
+bench-clients: ## 512 clients at once; needs wrk
+bench-memory: ## memory after 200,000 requests; needs wrk
+$(BENCHES): bench-%: $(READY)
+	@exec $(BIN)/python -m benchmarks.$* $(ARGS)
+
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--no-emit-index-url --custom-compile-command "make lock"
 lock: $(READY) ## pin what requirements*.in name; ARGS=--upgrade takes the latest
 	@$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
 	@$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
+	@$(LOCK) $(ARGS) benchmarks/requirements.in --output-file benchmarks/requirements.txt
 	@$(subst 3.11,3.12,$(LOCK)) $(ARGS) $(HOSTS)/requirements.in --constraint requirements.txt \
 		--output-file $(HOSTS)/requirements.txt
 
 clean: ## remove .venv and .local, the embedded database with it
-	rm -rf .venv .venv-hosts .local $(BETTER_AUTH)/node_modules
+	rm -rf .venv .venv-hosts .local $(BETTER_AUTH)/node_modules \
+		benchmarks/peers/*/node_modules benchmarks/peers/nextjs/.next
 
 # Messages go to standard error, so that `make token` prints a token and nothing else.
 $(READY): requirements-dev.txt

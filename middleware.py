@@ -103,12 +103,10 @@ async def _bounded(scope: Scope, receive: Receive) -> Receive:
     A Content-Length is believed: the server reads no more than it says. A chunked body is read
     here, before anything else happens, and handed on.
     """
-    # The connection is closed, so that the server need not read the rest.
-    too_large = Problem(413, f"The body is over {MAX_BODY // 1024} KiB.", {"Connection": "close"})
     headers = Headers(scope=scope)
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length.lstrip("0")[:9] or 0) > MAX_BODY:
-        raise too_large
+        raise _too_large()
     if "transfer-encoding" not in headers:
         return receive
     body, more = b"", True
@@ -119,10 +117,15 @@ async def _bounded(scope: Scope, receive: Receive) -> Receive:
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > MAX_BODY:
-            raise too_large
+            raise _too_large()
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
         return messages.pop() if messages else await receive()
 
     return replay
+
+
+def _too_large() -> Problem:
+    # The connection is closed, so that the server need not read the rest.
+    return Problem(413, f"The body is over {MAX_BODY // 1024} KiB.", {"Connection": "close"})

@@ -1,5 +1,6 @@
 """Who is asking: the bearer token of a request -> `CurrentUser`."""
 
+import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -7,25 +8,19 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from auth.keys import KeySet, KeysUnavailable
 from auth.tokens import InvalidToken, TokenVerifier
 from config import settings
-from errors import Unauthorized, Unavailable
+from errors import Problem, Unauthorized, Unavailable
 from models.user import UserId, parse_user_id
 
 signing_keys = KeySet(str(settings.better_auth_jwks_url))
 token_verifier = TokenVerifier(signing_keys, settings.better_auth_issuer, settings.better_auth_audience)
-bearer_token = HTTPBearer(
-    scheme_name="Better Auth JWT",
-    bearerFormat="JWT",
-    description="From `GET /api/auth/token` of the Better Auth server.",
-    auto_error=False,
-)
-
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_token)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,35 +30,47 @@ class AuthenticatedUser:
     id: UserId
 
 
-async def get_current_user(credentials: Credentials) -> AuthenticatedUser:
-    """Verify the bearer token of a request.
+class BetterAuthToken(HTTPBearer):
+    """The scheme that the OpenAPI document tells, and the dependency that verifies it, in one."""
 
-    Raises:
-        Unauthorized: there is none, or it proves nothing.
-        Unavailable: no signing key was ever fetched.
-    """
-    if credentials is None:
-        # RFC 6750, section 3.1: no error code for who did not try.
-        raise Unauthorized("There is no token: send 'Authorization: Bearer <JWT>'.", 'Bearer realm="todo"')
-    try:
-        subject = await token_verifier.verify(credentials.credentials)
-        return AuthenticatedUser(parse_user_id(subject))
-    except InvalidToken as error:
-        raise Unauthorized(str(error)) from None
-    except KeysUnavailable:
-        raise Unavailable("Better Auth's signing keys could not be fetched yet.") from None
-    except ValueError:
-        raise Unauthorized("The token's subject cannot be a user of this database.") from None
+    async def __call__(self, request: HTTPConnection) -> AuthenticatedUser:  # type: ignore[override]  # further
+        """Verify the bearer token of a request.
+
+        Raises:
+            Unauthorized: there is none, or it proves nothing.
+            Unavailable: no signing key was ever fetched.
+        """
+        scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+        if scheme.lower() != "bearer" or not token:
+            # RFC 6750, section 3.1: no error code for who did not try.
+            raise Unauthorized("There is no token: send 'Authorization: Bearer <JWT>'.", 'Bearer realm="todo"')
+        try:
+            return AuthenticatedUser(parse_user_id(await token_verifier.verify(token)))
+        except InvalidToken as error:
+            raise Unauthorized(str(error)) from None
+        except KeysUnavailable:
+            raise Unavailable("Better Auth's signing keys could not be fetched yet.") from None
+        except ValueError:
+            raise Unauthorized("The token's subject cannot be a user of this database.") from None
 
 
+get_current_user = BetterAuthToken(
+    scheme_name="Better Auth JWT",
+    bearerFormat="JWT",
+    description="From `GET /api/auth/token` of the Better Auth server.",
+)
 CurrentUser = Annotated[AuthenticatedUser, Depends(get_current_user)]
 
 
+_JSON = re.compile(r"application/([\w.-]+\+)?json\s*(;|$)", re.IGNORECASE)
+
+
 class TokenFirstRoute(APIRoute):
-    """A route that asks for the token before it complains about the request.
+    """A route that asks for the token before it complains about the request, and then for JSON.
 
     FastAPI parses the body before it resolves dependencies, so a stranger whose JSON is broken
-    would hear about the JSON.
+    would hear about the JSON. And it takes a body that does not say what it is for a wrong one,
+    where it is 415: `curl -d` without a header says that it sends a form, for one.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -74,7 +81,10 @@ class TokenFirstRoute(APIRoute):
             try:
                 return await handle(request)
             except (RequestValidationError, HTTPException):
-                await get_current_user(await bearer_token(request))
+                await get_current_user(request)
+                is_json = _JSON.match(request.headers.get("content-type", ""))
+                if self.body_field and not is_json and await request.body():
+                    raise Problem(415, "Send JSON, and the header 'Content-Type: application/json'.") from None
                 raise
 
         return handle_token_first

@@ -1,13 +1,14 @@
 """Every statement on Better Auth's user table."""
 
-from sqlalchemy import bindparam
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, select
+from sqlmodel import Session
 
-from models.user import User, UserId
+from crud.rows import Row, columns, fetch_one
+from models.user import USER_TABLE, UserId, UserRead
 
-_GET = select(User).where(col(User.id) == bindparam("user_id"))
+_GET = select(*columns(USER_TABLE, UserRead)).where(USER_TABLE.c.id == bindparam("user_id"))
 
 
-def get_user(session: Session, user_id: UserId) -> User | None:
+def get_user(session: Session, user_id: UserId) -> Row | None:
     """Give a user; `None` when the account was deleted."""
-    return session.exec(_GET, params={"user_id": user_id}).first()
+    return fetch_one(session, _GET, user_id=user_id)

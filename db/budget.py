@@ -2,8 +2,8 @@
 
 import asyncio
 import select
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from math import ceil
 from time import monotonic
@@ -34,26 +34,31 @@ def at_most(seconds: float) -> Iterator[None]:
         _deadline.reset(token)
 
 
-@asynccontextmanager
-async def turn() -> AsyncIterator[None]:
+class Turn:
     """Wait for one of DB_POOL_SIZE turns, and hold it; what is left of DB_TIMEOUT is for the block.
 
     On the event loop, so that whoever waits for a connection occupies no worker thread: however
     many they are, they wait no longer than DB_TIMEOUT, and the others do not wait for them.
-
-    Raises:
-        Unavailable: no turn came in time.
     """
-    with at_most(settings.db_timeout):
+
+    async def __aenter__(self) -> None:
+        """Wait.
+
+        Raises:
+            Unavailable: no turn came in time.
+        """
+        self._limit = _deadline.set(monotonic() + settings.db_timeout)
         try:
-            async with asyncio.timeout(settings.db_timeout):
+            async with asyncio.timeout(settings.db_timeout if _turns.locked() else None):
                 await _turns.acquire()
         except TimeoutError:
+            _deadline.reset(self._limit)
             raise Unavailable("The database is busy: no connection was free in time.") from None
-        try:
-            yield
-        finally:
-            _turns.release()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let the next one have it."""
+        _deadline.reset(self._limit)
+        _turns.release()
 
 
 def _wait(connection: Any) -> None:

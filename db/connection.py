@@ -23,7 +23,7 @@ PATIENCE = 2.0
 _FINAL = re.compile(
     r"authentication failed|does not exist|no such (database|user)|no pg_hba\.conf entry|startup parameter"
     r"|not allowed to connect|could not be found|Endpoint ID|is insecure|is disabled|have exceeded"
-    r"|certificate|does not support SSL|channel binding|invalid .* value|Name or service not known"
+    r"|certificate|SSL error|does not support SSL|channel binding|invalid .* value|Name or service not known"
 )
 
 
@@ -35,13 +35,17 @@ def connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
     Raises:
         psycopg2.OperationalError: the last attempt's.
     """
-    pause = 0.1
+    pause, reason = 0.1, ""
     while True:
         try:
             return psycopg2.connect(*arguments, **options)
         except psycopg2.OperationalError as error:
-            if _FINAL.search(str(error)) or remaining() < pause:
+            if _FINAL.search(str(error)):
                 raise
+            if remaining() < pause:
+                # What went wrong before tells more than that time is up.
+                raise psycopg2.OperationalError(reason or str(error)) from None
+            reason = str(error)
         sleep(pause)
         pause = min(2 * pause, 1)
 

@@ -5,8 +5,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from threading import Lock
 from time import monotonic
 
@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import settings
-from db.budget import remaining, turn
+from db.budget import Turn, remaining
 from db.engine import as_unavailable, engine
 from db.inspection import inspect_tables
 from db.migrations import newest, upgrade
@@ -73,20 +73,13 @@ class Schema:
     def prepare(self) -> None:
         """Bring or find the schema up to date, unless that is done.
 
-        One thread does it, and others wait for it, but not for long: it may have been frozen, and
-        its connection with it. Looking once more is one query.
-
         Raises:
             Unavailable: it is not up to date; says why.
         """
-        is_first = self._lock.acquire(timeout=min(_PATIENCE, max(0, remaining())))
-        try:
+        with self._in_turn():
             if not self.ready and monotonic() - self._checked_at > _RETRY:
-                self._report = self.check()
+                self._report = self._check()
                 self._checked_at = monotonic()
-        finally:
-            if is_first:
-                self._lock.release()
         if not self.ready and (wrong := [line for line in self._report.values() if line != "ok"]):
             raise Unavailable(wrong[0])
 
@@ -97,6 +90,23 @@ class Schema:
 
     def check(self) -> dict[str, str]:
         """Look now, and say of database and schema "ok", or what is wrong and what to do."""
+        with self._in_turn():
+            return self._check()
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Wait for a thread that looks just now, but not for long.
+
+        It may have been frozen, and its connection with it, and looking once more is one query.
+        """
+        is_alone = self._lock.acquire(timeout=min(_PATIENCE, max(0, remaining())))
+        try:
+            yield
+        finally:
+            if is_alone:
+                self._lock.release()
+
+    def _check(self) -> dict[str, str]:
         try:
             create_db_and_tables()
         except Unavailable as missing:
@@ -116,7 +126,7 @@ schema = Schema()
 async def report_database() -> dict[str, str]:
     """Look at database and schema now, within DB_TIMEOUT: see `Schema.check`."""
     try:
-        async with turn():
+        async with Turn():
             return await run_in_threadpool(schema.check)
     except Unavailable as busy:
         return {"database": busy.detail, "schema": _UNKNOWN}
@@ -124,11 +134,13 @@ async def report_database() -> dict[str, str]:
 
 async def _prepare() -> None:
     try:
-        async with turn():
+        async with Turn():
             # Abandoned at the end of the process, which is not to wait for a database.
             await anyio.to_thread.run_sync(schema.prepare, abandon_on_cancel=True)
     except Unavailable as problem:
         log.warning("started, but not ready: %s", problem.detail)
+    except Exception:  # nobody waits for this task, so nobody else would tell
+        log.exception("started, but not ready")
 
 
 @asynccontextmanager

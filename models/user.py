@@ -85,11 +85,20 @@ class ReadOnlyTableError(RuntimeError):
     """Something tried to write to Better Auth's user table."""
 
 
-@event.listens_for(Engine, "before_execute")
-def _refuse_writes(_connection: Any, statement: Any, *_: Any) -> None:
-    # At the engine, because everything ends here: a flush, a bulk statement, plain Core, DDL.
+def refuse_writes(statement: Any) -> None:
+    """Look at a statement of SQLAlchemy's, DDL included.
+
+    Raises:
+        ReadOnlyTableError: it writes to Better Auth's user table.
+    """
     # `table` is what INSERT, UPDATE and DELETE write to, `element` what CREATE and DROP are about.
     for part in ("table", "element"):
         written = getattr(statement, part, None)
         if getattr(written, "fullname", None) == USER_TABLE.fullname:
             raise ReadOnlyTableError(f"the table {USER_TABLE.fullname} is read-only here: Better Auth owns it")
+
+
+@event.listens_for(Engine, "before_execute")
+def _refuse_to_execute_writes(_connection: Any, statement: Any, *_: Any) -> None:
+    # At the engine, because everything ends here: a flush, a bulk statement, plain Core, DDL.
+    refuse_writes(statement)

@@ -23,7 +23,7 @@ FLOORS = {
 }
 """Each room of the app, and those whose doors it may open."""
 
-ROOMS = ("local", "tests", "tests/better_auth", "tests/neon", "tests/hosts")
+ROOMS = ("local", "benchmarks", "tests", "tests/better_auth", "tests/neon", "tests/hosts")
 """Folders of Python beside the app."""
 
 APP = sorted(
@@ -99,7 +99,7 @@ def test_the_app_is_small_enough_to_be_read() -> None:
         name(path): len(path.read_text().splitlines()) for path in APP if len(path.read_text().splitlines()) > 250
     } == {}
     # Without what only Alembic runs.
-    assert sum(code_lines(path) for path in APP if path.parent.name != "versions" and path.name != "env.py") < 1300
+    assert sum(code_lines(path) for path in APP if path.parent.name != "versions" and path.name != "env.py") < 1400
 
 
 def settings() -> dict[str, str]:
@@ -179,9 +179,15 @@ def test_every_exception_to_the_checks_gives_its_reason() -> None:
 
 
 def test_requirements_are_pinned_and_name_no_place() -> None:
-    for file in ("requirements.txt", "requirements-dev.txt", "tests/hosts/requirements.txt"):
+    for file in (
+        "requirements.txt",
+        "requirements-dev.txt",
+        "tests/hosts/requirements.txt",
+        "benchmarks/requirements.txt",
+    ):
         text = (ROOT / file).read_text()
         lines = [line for line in text.splitlines() if line and not line.strip().startswith("#")]
         assert all(re.match(r"^[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+", line) for line in lines), file
         assert "://" not in text
-    assert "http" not in (ROOT / "tests" / "better_auth" / "package-lock.json").read_text()
+    for folder in ("tests/better_auth", "benchmarks/peers/hono", "benchmarks/peers/nextjs"):
+        assert "http" not in (ROOT / folder / "package-lock.json").read_text()

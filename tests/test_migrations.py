@@ -143,7 +143,7 @@ def test_a_schema_that_is_ahead_of_the_code_is_served(new_database: Callable[...
 
 
 def test_a_field_is_added_by_a_line_in_each_class_and_a_table_by_a_class_and_make_migration(
-    new_database: Callable[..., Database], tmp_path: Path
+    new_database: Callable[..., Database], issuer: Issuer, tmp_path: Path
 ) -> None:
     root = tmp_path / "my app"
     kept = shutil.ignore_patterns(".*", "tests", "docs", "node_modules", "__pycache__")
@@ -183,6 +183,14 @@ def test_a_field_is_added_by_a_line_in_each_class_and_a_table_by_a_class_and_mak
 
     assert "version 0002" in run(old, "db", root=root)
     assert old.execute("SELECT title, priority FROM todo") == [("old", 0)]
+    with (
+        running(DATABASE_URL=old.api_url, BETTER_AUTH_URL=issuer.origin, PYTHONPATH=str(root)) as api,
+        api.client(issuer.token("somebody")) as http,
+    ):
+        assert http.post("/api/todos", json={"title": "new", "priority": 3}).json()["priority"] == 3
+        assert [todo["priority"] for todo in http.get("/api/todos").json()] == [3, 0]
+        answer = http.get("/openapi.json").json()["components"]["schemas"]["TodoRead"]
+        assert "priority" in answer["required"]
     run(old, "alembic", "downgrade", "-1", root=root)
     assert old.execute("SELECT count(*) FROM information_schema.columns WHERE column_name = 'priority'") == [(0,)]
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import httpx
 import psutil
 import psycopg2
+from sqlalchemy.exc import DBAPIError
 
+from db.engine import as_unavailable
 from tests.conftest import BETTER_AUTH_SQL, Database
 from tests.expect import again, expect_unauthorized, expect_unavailable
 from tests.issuer import Issuer
@@ -180,3 +182,11 @@ def test_without_migrate_on_start_the_schema_is_left_to_make_migrate(
 def test_ready_says_that_all_is_well(anonymous: httpx.Client) -> None:
     answer = anonymous.get("/ready")
     assert (answer.status_code, answer.json()) == (200, READY)
+
+
+def test_a_lost_connection_is_503_by_whatever_name_the_driver_calls_it() -> None:
+    cause = psycopg2.DatabaseError("SSL SYSCALL error: EOF detected")  # neither operational nor internal
+    for lost in (True, False):
+        error = DBAPIError.instance("SELECT 1", None, cause, psycopg2.Error, connection_invalidated=lost)
+        assert isinstance(error, DBAPIError)
+        assert (as_unavailable(error) is not None) is lost

@@ -117,15 +117,17 @@ class Faults(Listener):
             back.cancel()
 
     async def _pump(self, link: _Link, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        due = 0.0
         with suppress(OSError):
             while chunk := await source.read(65536):
-                if self.delay:
-                    self.under_way += 1
-                    self._loop.call_later(self.delay, self._deliver, link, sink, chunk)
-                elif not link.lost:
-                    sink.write(chunk)
-        if self.delay:
-            await asyncio.sleep(self.delay)
+                now = self._loop.time()
+                due = max(now + self.delay, due + 1e-6)  # nothing overtakes what was sent before
+                self.under_way += 1
+                if due > now:
+                    self._loop.call_at(due, self._deliver, link, sink, chunk)
+                else:
+                    self._deliver(link, sink, chunk)
+        await asyncio.sleep(due + 1e-6 - self._loop.time())
 
     def _deliver(self, link: _Link, sink: asyncio.StreamWriter, chunk: bytes) -> None:
         self.under_way -= 1

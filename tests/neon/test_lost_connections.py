@@ -46,10 +46,14 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 @pytest.fixture
 def todo(owner: Person, faults: Faults, pool: ThreadPoolExecutor) -> str:
     """A todo, made when all connections of the API's pool are open and used."""
+
+    def ask_together() -> bool:
+        assert {answer.status_code for answer in pool.map(owner.http.get, ["/api/todos"] * 10)} == {200}
+        return faults.open == 5
+
     faults.delay = 0.02
-    assert {answer.status_code for answer in pool.map(owner.http.get, ["/api/todos"] * 10)} == {200}
+    wait_for(ask_together)
     faults.delay = 0.0
-    assert faults.open == 5
     return f"/api/todos/{owner.create()['id']}"
 
 
@@ -85,12 +89,12 @@ def ask_and_reset(
     neon: Neon, pool: ThreadPoolExecutor, ask: Callable[[], httpx.Response], *, arrived: bool
 ) -> Future[httpx.Response]:
     """Begin a request, and reset all connections under its statement."""
+    wait_for(lambda: not neon.faults.under_way)
     sent = len(neon.front.messages)
     neon.faults.delay = 0.2
     answer = pool.submit(ask)
     wait_for(lambda: neon.front.messages[sent:] if arrived else neon.faults.under_way)
     neon.faults.reset()
-    assert not answer.done()
     return answer
 
 

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 import psycopg2
 
 from tests.conftest import BETTER_AUTH_SQL
-from tests.neon.conftest import Neon
+from tests.neon.conftest import Neon, wait_for
 
 Trouble = Callable[[Neon], AbstractContextManager[None]]
 
@@ -32,6 +32,7 @@ def hanging(neon: Neon) -> Iterator[None]:
 def compute_away(neon: Neon) -> Iterator[None]:
     """The proxy is there, and nothing behind it."""
     neon.pooler.kill()
+    wait_for(lambda: neon.faults.open == 0)
     yield
     neon.pooler.start()
 

@@ -1,0 +1,1 @@
+"""The same five routes, as others would write them: see `benchmarks/lineup.py`."""

@@ -1,0 +1,1 @@
+"""FastAPI the usual way."""

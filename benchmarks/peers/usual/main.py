@@ -1,0 +1,136 @@
+"""FastAPI and SQLModel as their documentation shows them: a session dependency, and ORM objects.
+
+`get_session` begins a transaction, a change reads the row, writes it, commits and refreshes it.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import jwt
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlmodel import Field, Session, SQLModel, col, create_engine, select
+
+ORIGIN = os.environ["BETTER_AUTH_URL"]
+DATABASE_URL = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg2://", 1)
+
+engine = create_engine(DATABASE_URL, pool_pre_ping=True, pool_size=5, max_overflow=0)
+jwks = jwt.PyJWKClient(f"{ORIGIN}/api/auth/jwks")
+bearer = HTTPBearer()
+app = FastAPI()
+
+
+class Todo(SQLModel, table=True):
+    """The table."""
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: str = Field(index=True)
+    title: str
+    description: str | None = None
+    completed: bool = False
+    created_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    updated_at: datetime | None = None
+
+
+class TodoCreate(SQLModel):
+    """What is sent to make one."""
+
+    title: str = Field(min_length=1, max_length=200)
+    description: str | None = None
+    completed: bool = False
+
+
+class TodoUpdate(SQLModel):
+    """What is sent to change one."""
+
+    title: str | None = Field(default=None, min_length=1, max_length=200)
+    description: str | None = None
+    completed: bool | None = None
+
+
+class TodoRead(SQLModel):
+    """What is answered."""
+
+    id: UUID
+    user_id: str
+    title: str
+    description: str | None
+    completed: bool
+    created_at: datetime
+    updated_at: datetime | None
+
+
+def get_session() -> Iterator[Session]:
+    """Open a session for one request."""
+    with Session(engine) as session:
+        yield session
+
+
+def get_current_user(credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]) -> str:
+    """Verify the token, and give the user's id."""
+    token = credentials.credentials
+    try:
+        key = jwks.get_signing_key_from_jwt(token)
+        claims = jwt.decode(token, key, algorithms=["EdDSA"], issuer=ORIGIN, audience=ORIGIN)
+    except jwt.PyJWTError as error:
+        raise HTTPException(401, "Invalid token") from error
+    return str(claims["sub"])
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+CurrentUser = Annotated[str, Depends(get_current_user)]
+
+
+def find(session: Session, user_id: str, todo_id: UUID) -> Todo:
+    """Read one todo of this user."""
+    todo = session.exec(select(Todo).where(Todo.id == todo_id, Todo.user_id == user_id)).first()
+    if todo is None:
+        raise HTTPException(404, "Todo not found")
+    return todo
+
+
+def save(session: Session, todo: Todo) -> Todo:
+    """Write it, and read what is stored."""
+    session.add(todo)
+    session.commit()
+    session.refresh(todo)
+    return todo
+
+
+@app.get("/api/todos", response_model=list[TodoRead])
+def list_todos(session: SessionDep, user_id: CurrentUser) -> Sequence[Todo]:
+    """List the newest hundred."""
+    newest = select(Todo).where(Todo.user_id == user_id).order_by(col(Todo.created_at).desc(), col(Todo.id).desc())
+    return session.exec(newest.limit(100)).all()
+
+
+@app.post("/api/todos", response_model=TodoRead, status_code=201)
+def create_todo(session: SessionDep, user_id: CurrentUser, new: TodoCreate) -> Todo:
+    """Make one."""
+    return save(session, Todo(user_id=user_id, **new.model_dump()))
+
+
+@app.get("/api/todos/{todo_id}", response_model=TodoRead)
+def get_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID) -> Todo:
+    """Read one."""
+    return find(session, user_id, todo_id)
+
+
+@app.patch("/api/todos/{todo_id}", response_model=TodoRead)
+def update_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID, changes: TodoUpdate) -> Todo:
+    """Change what is sent."""
+    todo = find(session, user_id, todo_id)
+    todo.sqlmodel_update(changes.model_dump(exclude_unset=True), update={"updated_at": datetime.now(UTC)})
+    return save(session, todo)
+
+
+@app.post("/api/todos/{todo_id}/toggle", response_model=TodoRead)
+def toggle_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID) -> Todo:
+    """Flip it."""
+    todo = find(session, user_id, todo_id)
+    todo.completed = not todo.completed
+    todo.updated_at = datetime.now(UTC)
+    return save(session, todo)

@@ -1,0 +1,68 @@
+"""Results as Markdown: printed, and put between markers into docs/benchmarks.md."""
+
+import platform
+import re
+from argparse import Namespace
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from benchmarks.servers import ROOT
+
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+_PACKAGES = ("fastapi", "sqlmodel", "sqlalchemy", "psycopg2-binary", "pyjwt", "uvicorn")
+_LOAD_BEFORE = psutil.getloadavg()[0]
+
+
+def target(value: float, limit: float, unit: str = "") -> str:
+    """Say what a value should be at most, and whether it is."""
+    return f"≤ {limit:.3g}{unit} {'met' if value <= limit else '**missed**'}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out a Markdown table that is readable as text as well."""
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    text = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    text.insert(1, " | ".join("-" * width for width in widths))
+    return "\n".join(f"| {line} |" for line in text)
+
+
+def write(name: str, title: str, parts: Sequence[str], options: Namespace, **versions: str) -> None:
+    """Print a section, and put it into the document in place of the one that was there.
+
+    Args:
+        name: of the benchmark, and of its markers.
+        title: of the section.
+        parts: paragraphs and tables.
+        options: the command line.
+        versions: what took part beside the API.
+    """
+    text = "\n\n".join([f"## {title}", _circumstances(versions), *parts])
+    print(f"\n{text}\n")
+    if options.dry_run:
+        return
+    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+    section = f"{start}\n{text}\n{end}"
+    document = DOCUMENT.read_text() if DOCUMENT.exists() else "# Benchmarks\n"
+    # A function, because a replacement in text would be read for backslashes.
+    document, replaced = re.subn(f"{start}.*{end}", lambda _: section, document, flags=re.DOTALL)
+    DOCUMENT.write_text(document if replaced else f"{document.rstrip()}\n\n{section}\n")
+    print(f"Written to {DOCUMENT.relative_to(ROOT)}.")
+
+
+def _circumstances(versions: dict[str, str]) -> str:
+    """Say when and on what it was measured, and how busy that was before."""
+    used = {"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}, **versions}
+    machine = f"{_cpu()}, {psutil.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load before {_LOAD_BEFORE:.1f}"
+    return f"{now}; {machine}; {', '.join(f'{name} {number}' for name, number in used.items())}."
+
+
+def _cpu() -> str:
+    information = Path("/proc/cpuinfo")
+    models = re.findall(r"^model name\s*: (.+)$", information.read_text(), re.MULTILINE) if information.exists() else []
+    return models[0] if models else platform.processor() or "a CPU without a name"

@@ -1,0 +1,114 @@
+"""What every benchmark stands on: a PostgreSQL with todos in it, an issuer, and people with tokens."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import time
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+
+from benchmarks.servers import API, ROOT, Running, environment, serving
+from local.postgres import Server, postgres
+from tests.issuer import Issuer
+
+USERS = 200
+TODOS = 20
+"""Of each user; fewer than a page holds, so that a list shows all of them."""
+
+_TEMPLATE = "template"
+_BETTER_AUTH = ROOT / "local" / "better-auth.sql"
+# A minute between a user's todos, so that their order is one; every other has a description.
+_FILL = """
+    INSERT INTO "user" (id, name, email, "emailVerified")
+    SELECT md5(number::text), 'Somebody', 'user-' || number || '@example.com', true
+    FROM generate_series(1, %(users)s) number;
+    INSERT INTO todo (user_id, title, description, created_at)
+    SELECT md5(number::text), 'Buy milk, and bread for day ' || day,
+           CASE mod(day, 2) WHEN 0 THEN 'Two litres; the bread from the bakery, not from the shop.' END,
+           now() - day * interval '1 minute'
+    FROM generate_series(1, %(users)s) number, generate_series(1, %(todos)s) day;
+    CREATE TABLE seed AS TABLE todo;
+"""
+_PEOPLE = "SELECT user_id, array_agg(id::text ORDER BY created_at) FROM todo GROUP BY 1 ORDER BY 1"
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user with a token, and the ids of their todos."""
+
+    id: str
+    token: str
+    todos: list[str]
+
+
+@dataclass
+class Stage:
+    """A PostgreSQL and an issuer, running, and the people whom both know."""
+
+    server: Server
+    issuer: Issuer
+    folder: Path
+    """For whatever a benchmark writes; without a `.env`, so that yours is not read. It goes away in the end."""
+    people: list[Person]
+
+    def database(self, name: str) -> str:
+        """Make a database with the people and their todos, and give its URL."""
+        names = map(sql.Identifier, (name, _TEMPLATE))
+        execute(self.server.url("postgres"), sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+        return self.server.url(name)
+
+    def token(self, user_id: str) -> str:
+        """Sign a token that outlives the benchmarks."""
+        return self.issuer.token(user_id, exp=int(time()) + 86_400)
+
+    @contextmanager
+    def serving(
+        self, url: str, command: Sequence[str] = API, folder: Path | None = None, **variables: str
+    ) -> Iterator[Running]:
+        """Run the API, or what `command` says, on a database."""
+        variables |= {"DATABASE_URL": url, "BETTER_AUTH_URL": self.issuer.origin}
+        log = Path(tempfile.mkstemp(".log", dir=self.folder)[1])
+        with serving(command, folder or self.folder, log, **variables) as running:
+            yield running
+
+
+def execute(url: str, statement: str | sql.Composable, parameters: Any = None) -> list[tuple[Any, ...]]:
+    """Run SQL in a transaction of its own, and give its rows, if it has any."""
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+
+def reset(url: str) -> None:
+    """Bring the todos of a database back to what they were at first."""
+    execute(url, "TRUNCATE todo; INSERT INTO todo SELECT * FROM seed")
+    execute(url, "VACUUM ANALYZE todo")
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """Set it up for as long as the block lasts."""
+    with (
+        tempfile.TemporaryDirectory(prefix="todo-bench-") as folder,
+        postgres(Path(folder) / "postgres") as server,
+        Issuer().serving() as issuer,
+    ):
+        issuer.add_key("first")
+        stage = Stage(server, issuer, Path(folder), [])
+        server.create_database(_TEMPLATE)
+        url = server.url(_TEMPLATE)
+        execute(url, _BETTER_AUTH.read_text())
+        # The tables as the API itself makes them; every peer gets the same, with the same indexes.
+        variables = environment(DATABASE_URL=url, BETTER_AUTH_URL=issuer.origin)
+        subprocess.run([sys.executable, "-m", "db"], cwd=folder, env=variables, check=True, stdout=subprocess.DEVNULL)
+        execute(url, _FILL, {"users": USERS, "todos": TODOS})
+        stage.people = [Person(user, stage.token(user), todos) for user, todos in execute(url, _PEOPLE)]
+        yield stage
