@@ -45,6 +45,7 @@ def by_name(content: object) -> Any:
     """Give the columns of a row, or of each row of a list, by name; `None` when it is neither."""
     if isinstance(content, _Row):
         return dict(zip(content._fields, content, strict=True))
-    if isinstance(content, list) and all(isinstance(row, _Row) for row in content):
-        return [dict(zip(row._fields, row, strict=True)) for row in content]
-    return None
+    if not isinstance(content, list) or not all(isinstance(row, _Row) for row in content):
+        return None
+    names = content[0]._fields if content else ()  # made anew each time that a row is asked
+    return [dict(zip(names, row, strict=True)) for row in content]

@@ -11,8 +11,8 @@ import pytest
 
 from local.postgres import Server
 from tests.conftest import Database, new_user_id
+from tests.faults import Faults
 from tests.hosts.bare import VENV, passable
-from tests.hosts.link import Link
 from tests.issuer import Issuer
 from tests.live import NO_TLS
 from tests.wire import Wire
@@ -24,7 +24,7 @@ class Backend:
 
     database: Database
     wire: Wire
-    link: Link
+    link: Faults
     issuer: Issuer
     user_id: str
 
@@ -50,7 +50,7 @@ class Backend:
 
     def lose_connections(self) -> None:
         """Let the network forget the API's connections, and tell nobody."""
-        self.link.silence()
+        self.link.forget()
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def backend(server: Server, new_database: Callable[..., Database], issuer: Issue
     """A backend of the test's own."""
     database, user_id = new_database(), new_user_id()
     database.add_user(user_id)
-    with Wire(server.socket_dir).open() as wire, Link(wire.port).open() as link:
+    with Wire(server.socket_dir).open() as wire, Faults(wire.port).serving() as link:
         yield Backend(database, wire, link, issuer, user_id)
 
 

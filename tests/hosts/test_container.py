@@ -69,7 +69,7 @@ def test_the_contract_holds_whatever_a_proxy_says(backend: Backend, place: Place
 
 
 def test_probes_are_answered_without_the_database(backend: Backend, place: Place) -> None:
-    backend.link.hangs = True
+    backend.link.hang()
     started = time.monotonic()
     with container(place, **backend.variables) as api, backend.client(api.url) as me:
         expect_alive(me)  # also what AWS's Lambda Web Adapter waits for: an answer of GET /
@@ -116,10 +116,9 @@ def test_neither_a_database_that_hangs_nor_half_a_request_delays_the_end(backend
         token = me.headers["Authorization"].encode()
         half.sendall(b"POST /api/todos HTTP/1.1\r\nHost: x\r\nAuthorization: %b\r\nContent-Length: 9\r\n\r\n{" % token)
         assert me.get("/api/todos").status_code == 200
-        backend.link.hangs = True
-        backend.lose_connections()
+        backend.link.hang()
         waiting = [pool.submit(ASK["GET"], me) for _ in range(4)]
-        assert wait_for(lambda: backend.link.connections > 3)
+        assert wait_for(lambda: backend.link.accepted > 3)
         api.process.terminate()
         expect_the_end(api, within=GRACE)
         for answer in waiting:

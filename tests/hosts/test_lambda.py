@@ -51,12 +51,12 @@ def start(backend: Backend, place: Place, python: str) -> Start:
 def expect_one_statement_each(backend: Backend, me: httpx.Client, turns: int = 1) -> None:
     """Assert that calls cost a statement each, on a connection that is there already."""
     for ask, verb in [(ASK["GET"], "SELECT"), (ASK["POST"], "INSERT")] * turns:
-        sent, connections = len(backend.wire.messages), backend.link.connections
+        sent, connections = len(backend.wire.messages), backend.link.accepted
         answer = ask(me)
         assert answer.is_success, answer.text
         (statement,) = backend.wire.messages[sent:]
         assert statement.startswith(verb)
-        assert backend.link.connections == connections
+        assert backend.link.accepted == connections
 
 
 def test_the_contract_holds(backend: Backend, start: Start) -> None:
@@ -124,9 +124,9 @@ def test_the_first_call_after_a_freeze_that_cost_the_connections_succeeds(
 def test_a_call_that_is_cut_off_from_its_background_work_harms_no_other(backend: Backend, start: Start) -> None:
     with start() as (called, me):
         called.freezes = True
-        backend.link.hangs = True
+        backend.link.hang()
         expect_alive(me)  # the first call starts to look at the schema, and is frozen while it connects
-        backend.link.hangs = False
+        backend.link.heal()
         called.sleep(3600)
         assert me.get("/api/todos").status_code == 200
         sent = len(backend.wire.messages)
@@ -149,10 +149,10 @@ def test_signing_keys_are_renewed_across_calls(backend: Backend, start: Start) -
 
 
 def test_a_function_that_starts_without_the_database_finds_it_when_it_comes(backend: Backend, start: Start) -> None:
-    backend.link.hangs = True
+    backend.link.hang()
     with start(DB_TIMEOUT="1") as (_, me):
         expect_unavailable(me.get("/api/todos"), "The database is away")
         expect_alive(me)
-        backend.link.hangs = False
+        backend.link.heal()
         assert any(answer.status_code == 200 for answer in again(lambda: me.get("/api/todos")))
         expect_one_statement_each(backend, me)

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from tests.conftest import Database, new_user_id
+from tests.faults import Faults
 from tests.issuer import Issuer
 from tests.live import Api, running
-from tests.neon.faults import Faults
 from tests.neon.front import Front
 from tests.neon.servers import REGION, Certificates, PgBouncer, Postgres, make_certificates, pgbouncer, postgres
 

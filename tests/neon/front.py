@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from tests.neon.listener import Listener, first_of
+from tests.listener import Listener, first_of
 from tests.neon.scram import MECHANISMS, Exchange
 from tests.neon.servers import Certificates
 

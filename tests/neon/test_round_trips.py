@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from tests.conftest import Person
+from tests.faults import Faults
 from tests.live import ROOT, Api
 from tests.neon.conftest import Neon
-from tests.neon.faults import Faults
 from tests.test_statements import REQUESTS, Ask
 
 

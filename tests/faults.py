@@ -6,7 +6,7 @@ import struct
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tests.neon.listener import Listener
+from tests.listener import Listener
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing forgets what is unsent, and sends RST
 
