@@ -35,7 +35,7 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         started = perf_counter()
-        request_id = Headers(scope=scope).get("x-request-id", "")
+        request_id = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         if not _SANE_ID.fullmatch(request_id):
             request_id = uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
@@ -103,11 +103,11 @@ async def _bounded(scope: Scope, receive: Receive) -> Receive:
     A Content-Length is believed: the server reads no more than it says. A chunked body is read
     here, before anything else happens, and handed on.
     """
-    headers = Headers(scope=scope)
-    length = headers.get("content-length", "")
-    if length.isdecimal() and int(length.lstrip("0")[:9] or 0) > MAX_BODY:
+    headers = dict(scope["headers"])
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and int(length.lstrip(b"0")[:9] or 0) > MAX_BODY:
         raise _too_large()
-    if "transfer-encoding" not in headers:
+    if b"transfer-encoding" not in headers:
         return receive
     body, more = b"", True
     while more:

@@ -1,16 +1,10 @@
 """How long a request may wait for the database: for its turn, a connection and an answer together."""
 
 import asyncio
-import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from math import ceil
 from time import monotonic
-from typing import Any
-
-import psycopg2
-from psycopg2 import extensions
 
 from config import settings
 from errors import Unavailable
@@ -59,24 +53,3 @@ class Turn:
         """Let the next one have it."""
         _deadline.reset(self._limit)
         _turns.release()
-
-
-def _wait(connection: Any) -> None:
-    """Wait for the server no longer than is left, where libpq would wait for ever.
-
-    psycopg2 calls this whenever it waits, connecting included. Through a pooler the server cannot
-    be asked to keep such a limit.
-    """
-    while (state := connection.poll()) != extensions.POLL_OK:
-        poll = select.poll()
-        poll.register(connection.fileno(), _EVENTS[state])
-        seconds = remaining()
-        if not poll.poll(None if seconds == float("inf") else max(0, ceil(seconds * 1000))):
-            # The socket of a connection that is being made is closed when nothing refers to it any
-            # more, and the traceback would. A statement's connection psycopg2 closes by itself.
-            del connection
-            raise psycopg2.OperationalError("no answer in time")
-
-
-_EVENTS = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
-extensions.set_wait_callback(_wait)

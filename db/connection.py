@@ -10,6 +10,7 @@ import psycopg2
 from sqlalchemy import exc
 
 from db.budget import at_most, remaining
+from db.waiting import run_off_loop
 
 log = logging.getLogger("todo.db")
 
@@ -30,11 +31,16 @@ _FINAL = re.compile(
 def connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
     """Connect, again and again while that may help and time is left: a Neon compute may be waking up.
 
-    A listener for SQLAlchemy's event `do_connect`.
+    A listener for SQLAlchemy's event `do_connect`. Off the event loop, because libpq looks up the
+    host's name, and asks nobody how long that may take.
 
     Raises:
         psycopg2.OperationalError: the last attempt's.
     """
+    return run_off_loop(_connect, arguments, options)
+
+
+def _connect(arguments: Any, options: Any) -> Any:
     pause, reason = 0.1, ""
     while True:
         try:

@@ -53,19 +53,23 @@ class Prepared:
         except psycopg2.Error as error:
             raise self._error(error, lost=False) from None
         connection: Any = pooled.dbapi_connection
+        lost = False
         try:
             with connection.cursor() as cursor:
                 cursor.execute(self._sql, parameters)
                 rows = cursor.fetchall()
         except psycopg2.Error as error:
             lost = engine.dialect.is_disconnect(error, connection, None)  # type: ignore[arg-type]  # it is one
-            if lost:
-                pooled.invalidate(error)
             raise self._error(error, lost=lost) from None
         finally:
+            if lost or connection.closed:  # closed also when the request was cancelled while it waited
+                pooled.invalidate()
             pooled.close()
-        for index, convert in self._converters:
-            rows = [(*row[:index], convert(row[index]), *row[index + 1 :]) for row in rows]
+        if rows and self._converters:
+            columns = list(zip(*rows, strict=True))
+            for index, convert in self._converters:
+                columns[index] = tuple(map(convert, columns[index]))
+            rows = list(zip(*columns, strict=True))
         return IteratorResult(self._names, iter(rows))
 
     def _error(self, error: psycopg2.Error, *, lost: bool) -> BaseException:

@@ -1,4 +1,4 @@
-"""How every route answers: what an endpoint gives is encoded in the worker thread that ran it."""
+"""How every route answers: its endpoint runs on the event loop, and the rows it gives are encoded as they are."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,21 +10,24 @@ from pydantic_core import to_json
 
 from auth.dependencies import TokenFirstRoute
 from crud.rows import by_name
+from db.waiting import run_on_loop
 
 
 class RowRoute(TokenFirstRoute):
-    """A route whose endpoint gives rows, whose columns are the fields of its `response_model`.
+    """A route whose endpoint waits for nothing but its session, and gives rows.
 
-    FastAPI would validate them, in another hop to a worker thread, and encode the copy. What
-    crosses the wire was chosen by the statement, so that it need not be chosen again. Endpoints
-    that give something else, or are asynchronous, are answered by FastAPI as usual.
+    It runs on the event loop, which goes on while the session waits. Whatever else blocks in it
+    blocks every other request: that belongs into `BackgroundTasks`, or onto a plain APIRoute.
+
+    The columns of its rows are the fields of its `response_model`. FastAPI would validate them, and
+    encode the copy. What crosses the wire was chosen by the statement, so that it need not be
+    chosen again. Endpoints that give something else, or are asynchronous, are answered as usual.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         status = options.get("status_code") or 200
 
-        @wraps(endpoint)
-        def encoded(**arguments: Any) -> Any:
+        def run(**arguments: Any) -> Any:
             content = endpoint(**arguments)
             if (rows := by_name(content)) is None:
                 return content
@@ -33,4 +36,8 @@ class RowRoute(TokenFirstRoute):
                 answer.raw_headers += given.raw_headers  # what the endpoint has set
             return answer
 
-        super().__init__(path, endpoint if iscoroutinefunction(endpoint) else encoded, **options)
+        @wraps(endpoint)
+        async def answer_on_loop(**arguments: Any) -> Any:
+            return await run_on_loop(run, **arguments)
+
+        super().__init__(path, endpoint if iscoroutinefunction(endpoint) else answer_on_loop, **options)

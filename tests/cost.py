@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio.to_thread
 
+from db.engine import engine
 from main import app
 
 Count = dict[str, float]
@@ -86,6 +87,10 @@ async def measure(token: str) -> dict[str, Count]:
             await ask(method, path, body, token)
         sys.setprofile(None)
         costs[name] = {what: counted[what] / REPEATS for what in ("calls", "hops")}
+    engine.dispose()
+    counted.clear()
+    await ask("GET", "/api/me", b"", token)
+    costs["connecting"] = {"hops": counted["hops"]}
     return costs
 
 
