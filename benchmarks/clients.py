@@ -72,20 +72,21 @@ def many_clients(stage: Stage, seconds: int) -> list[list[str]]:
 def scaling(stage: Stage, seconds: int, rounds: int) -> list[str]:
     """Compare one process with two, in turn, and give a row of the report."""
     rates: list[float] = []
+    costs: list[float] = []
     with (
         stage.serving(stage.database("one")) as one,
         stage.serving(stage.database("two"), (*API, "--workers", "2")) as two,
     ):
         for number in range(rounds + 1):
-            rate, rate_of_two = (
-                drive(stage, server, MIX, seconds, connections=_SCALING_CLIENTS, threads=2).rate
-                for server in (one, two)
+            by_one, by_two = (
+                drive(stage, server, MIX, seconds, connections=_SCALING_CLIENTS, threads=2) for server in (one, two)
             )
             if number:  # the first warms up
-                rates.append(rate_of_two / rate)
+                rates.append(by_two.rate / by_one.rate)
+                costs.append(by_two.cpu / by_one.cpu)
     cores = psutil.cpu_count() or 1
     note = f"says little: {cores} cores for two processes, PostgreSQL and wrk" if cores < _CORES else ""
-    return ["two processes, by one", "", f"{median(rates):.2f}", "", "", note]
+    return ["two processes, by one", f"{median(costs):.2f}", f"{median(rates):.2f}", "", "", note]
 
 
 def main(options: Namespace) -> None:
