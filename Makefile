@@ -7,6 +7,8 @@ READY := .venv/.installed
 BIN := .venv/bin
 BETTER_AUTH := tests/better_auth
 BETTER_AUTH_READY := $(BETTER_AUTH)/node_modules/.installed
+EXAMPLE := examples/nextjs
+EXAMPLE_READY := $(EXAMPLE)/node_modules/.installed
 HOSTS := tests/hosts
 HOSTS_READY := .venv-hosts/.installed
 BENCHES := bench-cold bench-growth bench-clients bench-memory
@@ -14,13 +16,16 @@ BENCHES := bench-cold bench-growth bench-clients bench-memory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run token test test-better-auth test-neon test-hosts node migrate migration check format lock clean bench $(BENCHES)
+.PHONY: help run demo token test test-better-auth test-neon test-hosts test-browser node migrate migration openapi check format lock clean bench $(BENCHES)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## run the API, with a database and a demo user unless .env names others
 	@exec $(BIN)/python -m local run
+
+demo: node $(READY) $(EXAMPLE_READY) ## run the example in examples/nextjs, the API and a database; needs Node 20
+	@exec $(BIN)/python -m local demo
 
 token: $(READY) ## print a fresh token of the demo user
 	@exec $(BIN)/python -m local token
@@ -37,11 +42,19 @@ test-neon: $(READY) ## run the tests against PgBouncer and PostgreSQL with TLS; 
 test-hosts: $(READY) $(HOSTS_READY) ## run the tests in Vercel's and Lambda's runtimes; needs Python 3.12
 	@$(BIN)/python -m pytest $(HOSTS) $(ARGS)
 
+# By the shell, because a path to here may have spaces in it.
+test-browser: node $(READY) $(EXAMPLE_READY) ## run the example in a real browser; needs Node 20 and chromium
+	@python="$$(cd $(BIN) && pwd)/python" && cd $(EXAMPLE) && npm run --silent check && \
+		PYTHON="$$python" npm run --silent test:browser
+
 migrate: $(READY) ## bring the schema of the database up to date
 	@$(BIN)/python -m db
 
 migration: $(READY) ## write the migration for a changed model; NAME="add due date"
 	@$(BIN)/python -m local migration "$(NAME)"
+
+openapi: $(READY) ## write what the API says of itself to openapi.json
+	@$(BIN)/python -m local openapi
 
 check: $(READY) ## lint, format and types; changes nothing
 	@$(BIN)/ruff check
@@ -72,7 +85,7 @@ lock: $(READY) ## pin what requirements*.in name; ARGS=--upgrade takes the lates
 		--output-file $(HOSTS)/requirements.txt
 
 clean: ## remove .venv and .local, the embedded database with it
-	rm -rf .venv .venv-hosts .local $(BETTER_AUTH)/node_modules \
+	rm -rf .venv .venv-hosts .local $(BETTER_AUTH)/node_modules $(EXAMPLE)/node_modules $(EXAMPLE)/.next \
 		benchmarks/peers/*/node_modules benchmarks/peers/nextjs/.next
 
 # Messages go to standard error, so that `make token` prints a token and nothing else.
@@ -88,16 +101,21 @@ $(READY): requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --quiet --requirement requirements-dev.txt >&2
 	@touch $@
 
-# Only the tests with a real Better Auth need it; asked each time, before anything is installed.
+# Asked each time, before anything is installed.
 node:
-	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { \
-		echo "Node 20 or newer, with npm, is needed for the tests with a real Better Auth;" \
+	@command -v npm >/dev/null && node -e '[a, b] = process.versions.node.split("."); process.exit(a * 100 + +b < 2011 ? 1 : 0)' \
+		2>/dev/null || { echo "Node 20.11 or newer, with npm, is needed for make $(MAKECMDGOALS);" \
 			"found node $$(node --version 2>/dev/null || echo missing)," \
 			"npm $$(npm --version 2>/dev/null || echo missing)." >&2; exit 1; }
 
 $(BETTER_AUTH_READY): $(BETTER_AUTH)/package-lock.json | node
 	@echo "Installing Better Auth into $(BETTER_AUTH)/node_modules (once, about 20 s) ..." >&2
 	@npm --prefix $(BETTER_AUTH) ci --loglevel=error >&2
+	@touch $@
+
+$(EXAMPLE_READY): $(EXAMPLE)/package-lock.json | node
+	@echo "Installing the example into $(EXAMPLE)/node_modules (once, about 20 s) ..." >&2
+	@npm --prefix $(EXAMPLE) ci --loglevel=error >&2
 	@touch $@
 
 # What hosts get: requirements.txt and their own runtimes, nothing for development. In a Python that

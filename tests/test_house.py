@@ -23,7 +23,7 @@ FLOORS = {
 }
 """Each room of the app, and those whose doors it may open."""
 
-ROOMS = ("local", "benchmarks", "tests", "tests/better_auth", "tests/neon", "tests/hosts")
+ROOMS = ("local", "benchmarks", "tests", "tests/better_auth", "tests/neon", "tests/hosts", "tests/browser")
 """Folders of Python beside the app."""
 
 APP = sorted(
@@ -155,7 +155,7 @@ def test_the_readme_names_every_command_and_no_other() -> None:
 
 
 def test_the_readme_links_to_files_that_are_there() -> None:
-    for document in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("examples/*/*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
@@ -189,5 +189,5 @@ def test_requirements_are_pinned_and_name_no_place() -> None:
         lines = [line for line in text.splitlines() if line and not line.strip().startswith("#")]
         assert all(re.match(r"^[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+", line) for line in lines), file
         assert "://" not in text
-    for folder in ("tests/better_auth", "benchmarks/peers/hono", "benchmarks/peers/nextjs"):
-        assert "http" not in (ROOT / folder / "package-lock.json").read_text()
+    for folder in ("tests/better_auth", "benchmarks/peers/hono", "benchmarks/peers/nextjs", "examples/nextjs"):
+        assert "://" not in (ROOT / folder / "package-lock.json").read_text(), folder

@@ -6,8 +6,6 @@ import shlex
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,33 +14,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.live import NO_TLS, ROOT, environment, free_port
-
-APP = ("auth", "crud", "db", "local", "models", "routers")
+from tests.clone import clone_to, command
+from tests.live import NO_TLS, free_port
 
 
 @pytest.fixture(scope="module")
 def clone() -> Iterator[Path]:
     """A clone of its own, so that your `.local/` and `.env` are left alone."""
     with tempfile.TemporaryDirectory(prefix="a clone ") as folder:
-        for room in APP:
-            shutil.copytree(ROOT / room, Path(folder) / room, ignore=shutil.ignore_patterns("__pycache__"))
-        for module in ROOT.glob("*.py"):
-            shutil.copy(module, folder)
+        clone_to(Path(folder))
         yield Path(folder)
-
-
-def command(clone: Path, name: str, **variables: str) -> subprocess.Popen[str]:
-    """Start what make starts."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "local", name],
-        cwd=clone,
-        env=environment(**{"PYTHONPATH": "", **variables}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
 
 
 def two_free_ports() -> int:

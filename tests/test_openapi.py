@@ -1,9 +1,14 @@
 """The OpenAPI document, as the second contract."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.clone import clone_to, command
+from tests.live import ROOT
 
 OPERATIONS = {
     "list_todos": ("get", "/api/todos", "200 401 413 422 500 503"),
@@ -23,6 +28,19 @@ def document(anonymous: httpx.Client) -> dict[str, Any]:
     assert answer.status_code == 200
     fetched: dict[str, Any] = answer.json()
     return fetched
+
+
+def test_openapi_json_is_the_document(document: dict[str, Any]) -> None:
+    assert json.loads((ROOT / "openapi.json").read_text()) == document, "openapi.json is an old one: make openapi"
+
+
+def test_make_openapi_writes_the_same_whatever_the_settings_are(tmp_path: Path) -> None:
+    clone_to(tmp_path)
+    (tmp_path / ".env").write_text("DATABASE_URL=nonsense\nDB_TIMEOUT=nonsense\n")
+    process = command(tmp_path, "openapi", BETTER_AUTH_ID_TYPE="nonsense", DB_POOL_SIZE="nonsense")
+    assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 0
+    assert (tmp_path / "openapi.json").read_text() == (ROOT / "openapi.json").read_text()
 
 
 def test_the_operations_are_these(document: dict[str, Any]) -> None:

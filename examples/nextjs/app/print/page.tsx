@@ -1,0 +1,50 @@
+/** All your todos on paper: a Server Component that calls the API itself, with your token. */
+
+import type { Metadata } from "next";
+import Link from "next/link";
+import { redirect } from "next/navigation";
+
+import { nextCursor, type Todo } from "@/lib/api";
+import { apiOfRequest } from "@/lib/server-api";
+import { getSession } from "@/lib/session";
+
+export const metadata: Metadata = { title: "Todos on paper" };
+
+export default async function Page() {
+  if (!(await getSession())) redirect("/sign-in");
+  const { name, todos } = await everything();
+  return (
+    <main className="paper">
+      <h1>Todos of {name}</h1>
+      {todos.length === 0 && <p>Nothing to be done.</p>}
+      <ul>
+        {todos.map(({ id, title, description }) => (
+          <li key={id}>
+            {title}
+            {description && <p>{description}</p>}
+          </li>
+        ))}
+      </ul>
+      <p className="screen-only">
+        <Link href="/">Back</Link>
+      </p>
+    </main>
+  );
+}
+
+async function everything(): Promise<{ name: string; todos: Todo[] }> {
+  const api = await apiOfRequest();
+  const { data: user, error } = await api.GET("/api/me");
+  if (!user) throw new Error(error.detail);
+  const todos: Todo[] = [];
+  let cursor: string | null = null;
+  do {
+    const query: { completed: boolean; limit: number; cursor?: string } = { completed: false, limit: 500 };
+    if (cursor) query.cursor = cursor;
+    const { data, error, response } = await api.GET("/api/todos", { params: { query } });
+    if (!data) throw new Error(error.detail);
+    todos.push(...data);
+    cursor = nextCursor(response);
+  } while (cursor);
+  return { name: user.name, todos };
+}

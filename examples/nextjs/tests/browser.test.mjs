@@ -1,0 +1,425 @@
+// The whole way, in a real browser: sign up, token, CORS, todo, account deleted. One story: each
+// test begins where the one before ended.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, it as test } from "node:test";
+
+import { eventually, Stage, Visitor } from "./stage.mjs";
+
+const EMAIL = "ada@example.com";
+const PASSWORD = randomBytes(12).toString("hex");
+const REFUSED = /Failed to load resource/; // how Chromium logs each answer that is an error
+
+const stage = new Stage();
+/** @type {Visitor} */
+let ada;
+/** @type {import("playwright-core").Page} */
+let page;
+
+let isBroken = false;
+
+/**
+ * A chapter of the story; after one that failed, the others would only wait in vain.
+ * @param {string} name
+ * @param {() => Promise<void>} tell
+ */
+function it(name, tell) {
+  test(name, async () => {
+    if (isBroken) throw "an earlier chapter failed";
+    isBroken = true;
+    await tell();
+    isBroken = false;
+  });
+}
+
+describe("the example", { concurrency: false }, () => {
+  before(async () => {
+    await stage.start();
+    ada = await stage.visitor({ viewport: { width: 900, height: 640 }, colorScheme: "light" });
+    page = ada.page;
+  });
+  after(() => stage.stop());
+
+  it("asks who is there", async () => {
+    await page.goto("/");
+    await page.waitForURL("/sign-in");
+    await ada.seesNoBarrier();
+    await page.goto("/print");
+    await page.waitForURL("/sign-in");
+    ada.seesNoError();
+  });
+
+  it("says at the field what is wrong with an account, and makes a right one", async () => {
+    await page.getByRole("link", { name: "Make an account" }).click();
+    await page.getByLabel("Name").fill("Ada");
+    await page.getByLabel("Email").fill(EMAIL);
+    await page.getByLabel("Password").fill("short");
+    await page.getByRole("button", { name: "Make an account" }).click();
+    await page.getByLabel("Password").and(page.locator("[aria-invalid=true]")).waitFor();
+    assert.equal(await page.locator(".error").innerText(), "Password too short");
+    assert.equal(await page.getByLabel("Email").inputValue(), EMAIL);
+    await ada.seesNoBarrier();
+    ada.seesNoError(REFUSED);
+
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Make an account" }).click();
+    await page.waitForURL("/");
+    await ada.reads("Nothing here yet.");
+    await ada.seesNoBarrier();
+    ada.seesNoError();
+  });
+
+  it("adds todos, the newest on top", async () => {
+    await ada.add("Buy milk");
+    await ada.sees("Buy milk");
+    await ada.add("Call the bank");
+    await ada.add("Water the plants");
+    await ada.sees("Water the plants", "Call the bank", "Buy milk");
+    assert.equal((await stage.sql("SELECT FROM todo")).length, 3);
+    ada.seesNoError();
+  });
+
+  it("keeps what is added while the list is still on its way", async () => {
+    let release = () => {};
+    const released = new Promise((resolve) => (release = () => resolve(null)));
+    await page.route("**/api/todos?*", async (route) => {
+      const answer = await route.fetch(); // without it
+      await released;
+      await route.fulfill({ response: answer });
+    });
+    await page.reload();
+    await ada.add("Sharpen the pencils");
+    await eventually(async () => assert.equal((await stage.sql("SELECT FROM todo")).length, 4));
+    release();
+    await ada.sees("Sharpen the pencils", "Water the plants", "Call the bank", "Buy milk");
+    await page.unroute("**/api/todos?*");
+    await stage.sql("DELETE FROM todo WHERE title = 'Sharpen the pencils'");
+    await page.reload();
+    await ada.sees("Water the plants", "Call the bank", "Buy milk");
+    ada.seesNoError();
+  });
+
+  it("says at the field what the API refuses, and keeps what was typed", async () => {
+    await ada.add("x".repeat(201));
+    await ada.reads("String should have at most 200 characters");
+    assert.equal(await page.getByLabel("New todo").getAttribute("aria-invalid"), "true");
+    assert.equal(await page.getByLabel("New todo").inputValue(), "x".repeat(201));
+    await ada.sees("Water the plants", "Call the bank", "Buy milk");
+    ada.seesNoError(REFUSED);
+    await page.getByLabel("New todo").fill("");
+  });
+
+  it("edits in place, by keyboard alone", async () => {
+    await page.getByRole("button", { name: "Edit “Buy milk”" }).focus();
+    await page.keyboard.press("Enter");
+    await ada.seesNoBarrier();
+    await page.keyboard.type(" at the corner");
+    await page.keyboard.press("Escape");
+    await ada.sees("Water the plants", "Call the bank", "Buy milk");
+
+    await page.keyboard.press("Enter"); // the focus is back on the button
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.press("Backspace");
+    await page.keyboard.press("Enter");
+    await ada.reads("String should have at least 1 character");
+    await page.keyboard.type("Buy oat milk");
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("Two litres");
+    await page.getByRole("button", { name: "Save" }).press("Enter");
+    await ada.sees("Water the plants", "Call the bank", "Buy oat milk");
+    await ada.reads("Two litres");
+    ada.seesNoError(REFUSED);
+  });
+
+  it("toggles, by keyboard too", async () => {
+    await ada.checkbox("Buy oat milk").focus();
+    await page.keyboard.press("Space");
+    await ada.sees("Water the plants", "Call the bank", "Buy oat milk");
+    assert(await ada.checkbox("Buy oat milk").isChecked());
+    await eventually(async () => {
+      assert.deepEqual(await stage.sql("SELECT title, description FROM todo WHERE completed"), [
+        { title: "Buy oat milk", description: "Two litres" },
+      ]);
+    });
+    ada.seesNoError();
+  });
+
+  it("shows all, the active or the completed ones, and a reload keeps that", async () => {
+    await page.getByRole("link", { name: "Completed" }).click();
+    await ada.sees("Buy oat milk");
+    await page.reload();
+    await ada.sees("Buy oat milk");
+    await page.getByRole("link", { name: "Active" }).click();
+    await ada.sees("Water the plants", "Call the bank");
+    await ada.checkbox("Call the bank").click();
+    await ada.sees("Water the plants");
+    await page.goBack();
+    await ada.sees("Call the bank", "Buy oat milk");
+    await ada.checkbox("Call the bank").click();
+    await page.getByRole("link", { name: "All" }).click();
+    await ada.sees("Water the plants", "Call the bank", "Buy oat milk");
+    ada.seesNoError();
+  });
+
+  it("deletes, and can undo that for a while", async () => {
+    await page.getByRole("button", { name: "Delete “Call the bank”" }).click();
+    await ada.sees("Water the plants", "Buy oat milk");
+    await ada.seesNoBarrier();
+    await page.getByRole("button", { name: "Undo" }).click();
+    await ada.sees("Water the plants", "Call the bank", "Buy oat milk");
+
+    await page.getByRole("button", { name: "Delete “Call the bank”" }).click();
+    await page.getByRole("link", { name: "Active" }).click();
+    await ada.sees("Water the plants");
+    await page.getByRole("button", { name: "Undo" }).click();
+    await ada.sees("Water the plants", "Call the bank");
+    await page.getByRole("link", { name: "All" }).click();
+    await ada.sees("Water the plants", "Call the bank", "Buy oat milk");
+
+    await page.getByRole("button", { name: "Delete “Call the bank”" }).press("Enter");
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("type")), "checkbox");
+    await page.getByText("Deleted “Call the bank”.").waitFor({ state: "hidden" });
+    await eventually(async () => assert.equal((await stage.sql("SELECT FROM todo")).length, 2));
+    ada.seesNoError();
+  });
+
+  it("deletes at once what waits to be deleted when the page is left", async () => {
+    await page.getByRole("button", { name: "Delete “Water the plants”" }).click();
+    await ada.sees("Buy oat milk");
+    await page.reload();
+    await eventually(async () => assert.equal((await stage.sql("SELECT FROM todo")).length, 1));
+    await page.reload();
+    await ada.sees("Buy oat milk");
+    ada.seesNoError();
+  });
+
+  it("loads more, page after page, and meets every todo once", async () => {
+    await stage.sql(`
+      INSERT INTO todo (user_id, title, created_at)
+      SELECT id, 'Old ' || n, now() - n * interval '1 day' FROM "user", generate_series(1, 44) n`);
+    await page.reload();
+    const titles = ["Buy oat milk", ...Array.from({ length: 44 }, (_, n) => `Old ${n + 1}`)];
+    await ada.sees(...titles.slice(0, 20));
+    await page.getByRole("button", { name: "Load more" }).click();
+    await ada.sees(...titles.slice(0, 40));
+    await page.getByRole("button", { name: "Load more" }).click();
+    await ada.sees(...titles);
+    assert.equal(await page.getByRole("button", { name: "Load more" }).count(), 0);
+    await stage.sql("DELETE FROM todo WHERE title LIKE 'Old %'");
+    await page.reload();
+    ada.seesNoError();
+  });
+
+  it("shows no todo of one filter under another, however slow the answers are", async () => {
+    await page.route("**/api/todos?*", async (route) => {
+      const isSlow = !route.request().url().includes("completed");
+      if (isSlow) await new Promise((resolve) => setTimeout(resolve, 500));
+      await route.continue();
+    });
+    await page.reload();
+    await page.getByRole("link", { name: "Active" }).click();
+    await ada.reads("Nothing left to do.");
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await ada.sees();
+    await page.unroute("**/api/todos?*");
+    await page.getByRole("link", { name: "All" }).click();
+    await ada.sees("Buy oat milk");
+    ada.seesNoError();
+  });
+
+  it("takes a change back that cannot be saved", async () => {
+    await stage.sql("UPDATE todo SET title = title"); // it is there
+    await page.route("**/api/todos/*", (route) =>
+      route.fulfill({
+        status: 500,
+        contentType: "application/problem+json",
+        headers: { "Access-Control-Allow-Origin": stage.places.web, "Access-Control-Allow-Credentials": "true" },
+        body: JSON.stringify({ status: 500, title: "Internal Server Error", detail: "This is a bug." }),
+      }),
+    );
+    await ada.checkbox("Buy oat milk").click();
+    await ada.reads("“Buy oat milk” was not changed. This is a bug.");
+    assert(await ada.checkbox("Buy oat milk").isChecked());
+    await page.unroute("**/api/todos/*");
+    await page.getByRole("button", { name: "Dismiss" }).click();
+
+    await ada.add("Gone elsewhere");
+    await ada.sees("Gone elsewhere", "Buy oat milk");
+    await stage.sql("DELETE FROM todo WHERE title = 'Gone elsewhere'");
+    await ada.checkbox("Gone elsewhere").click();
+    await ada.reads("There is no such todo of yours.");
+    await ada.sees("Buy oat milk");
+    await page.getByRole("button", { name: "Dismiss" }).click();
+    ada.seesNoError(REFUSED);
+  });
+
+  it("shows nothing of one person to another", async () => {
+    const bob = await stage.visitor();
+    await bob.signUp("Bob", "bob@example.com", PASSWORD);
+    await bob.reads("Nothing here yet.");
+    await bob.add("Something of Bob's");
+    await bob.sees("Something of Bob's");
+    await page.reload();
+    await ada.sees("Buy oat milk");
+    bob.seesNoError();
+    await bob.page.context().close();
+  });
+
+  it("asks for one token for many requests, and for another before it expires", async () => {
+    const eve = await stage.visitor();
+    const asked = requests(eve, "/api/auth/token");
+    await eve.page.clock.install();
+    await eve.signUp("Eve", "eve@example.com", PASSWORD);
+    for (const title of ["One", "Two", "Three"]) await eve.add(title);
+    await eve.sees("Three", "Two", "One");
+    assert.equal(asked.length, 1);
+    await eve.page.clock.fastForward("14:00");
+    await eve.checkbox("One").click();
+    await eve.sees("Three", "Two", "One");
+    assert.equal(asked.length, 1);
+    await eve.page.clock.fastForward("00:40");
+    await eve.checkbox("Two").click();
+    await eve.sees("Three", "Two", "One");
+    assert.equal(asked.length, 2);
+    eve.seesNoError();
+
+    // Her session is ended elsewhere, which shows when the next token is asked for.
+    await stage.sql(`DELETE FROM session WHERE "userId" = (SELECT id FROM "user" WHERE name = 'Eve')`);
+    await eve.page.clock.fastForward("15:00");
+    await eve.checkbox("Three").click();
+    await eve.page.waitForURL("/sign-in?over");
+    await eve.reads("Your session is over.");
+    eve.seesNoError(REFUSED);
+    await eve.signIn("eve@example.com", PASSWORD);
+    await eve.sees("Three", "Two", "One");
+    assert(!(await eve.checkbox("Three").isChecked()));
+    await eve.page.context().close();
+  });
+
+  it("gets another token once when the API refuses one in the middle of work", async () => {
+    const asked = requests(ada, "/api/auth/token");
+    await stage.sql("DELETE FROM jwks"); // Better Auth makes another key; the token is signed with the old one
+    await stage.tell("stop api");
+    await stage.tell("start api"); // which forgets the old key
+    await ada.checkbox("Buy oat milk").click();
+    await ada.sees("Buy oat milk");
+    assert(!(await ada.checkbox("Buy oat milk").isChecked()));
+    assert.equal(asked.length, 1);
+    ada.seesNoError(REFUSED);
+  });
+
+  it("says that the API is down, and goes on when it is back", async () => {
+    await stage.tell("stop api");
+    await ada.checkbox("Buy oat milk").click();
+    await ada.reads("The API cannot be reached.");
+    assert(await ada.checkbox("Buy oat milk").isChecked());
+    await ada.seesNoBarrier();
+    await ada.add("Typed in vain");
+    await ada.reads("Look below whether it was added");
+    assert.equal(await page.getByLabel("New todo").inputValue(), "Typed in vain");
+    await page.getByRole("button", { name: "Try now" }).click();
+    await stage.tell("start api");
+    await page.locator(".outage").getByText("The API cannot be reached.").waitFor({ state: "hidden" });
+    await page.getByLabel("New todo").press("Enter");
+    await ada.sees("Typed in vain", "Buy oat milk");
+    assert(await ada.checkbox("Buy oat milk").isChecked());
+    await page.reload();
+    await ada.sees("Typed in vain", "Buy oat milk");
+    assert(await ada.checkbox("Buy oat milk").isChecked());
+    ada.seesNoError(/Failed to load resource|ERR_CONNECTION_REFUSED/);
+  });
+
+  it("says that the database is away, tries again by itself, and succeeds", async () => {
+    await stage.sql("ALTER DATABASE demo ALLOW_CONNECTIONS false", [], "postgres");
+    await stage.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'demo'", [], "postgres");
+    await ada.checkbox("Typed in vain").click();
+    await ada.reads("The database is away or does not answer in time.");
+    await ada.reads("Trying again");
+    await stage.sql("ALTER DATABASE demo ALLOW_CONNECTIONS true", [], "postgres");
+    await ada.sees("Typed in vain", "Buy oat milk");
+    await page.getByText("The database is away").waitFor({ state: "hidden" });
+    assert.equal((await stage.sql("SELECT FROM todo WHERE completed AND title = 'Typed in vain'")).length, 1);
+    ada.seesNoError(REFUSED);
+  });
+
+  it("signs out, and in again to the same todos", async () => {
+    await ada.choose("Sign out");
+    await page.waitForURL("/sign-in");
+    await page.getByLabel("Email").fill(EMAIL);
+    await page.getByLabel("Password").fill("not the right one");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await ada.reads("Invalid email or password");
+    ada.seesNoError(REFUSED);
+    await ada.signIn(EMAIL, PASSWORD);
+    await ada.sees("Typed in vain", "Buy oat milk");
+    ada.seesNoError();
+  });
+
+  it("prints what is open, rendered on the server with the user's token", async () => {
+    await ada.add("Ring Grace");
+    await ada.sees("Ring Grace", "Typed in vain", "Buy oat milk");
+    await ada.openMenu();
+    await ada.seesNoBarrier();
+    await page.getByRole("link", { name: "Print" }).click();
+    await ada.reads("Todos of Ada");
+    assert.deepEqual(await page.getByRole("listitem").allInnerTexts(), ["Ring Grace"]);
+    await ada.seesNoBarrier();
+    await page.getByRole("link", { name: "Back" }).click();
+    await ada.sees("Ring Grace", "Typed in vain", "Buy oat milk");
+    ada.seesNoError();
+  });
+
+  it("looks well in light and dark, and on a narrow screen", async () => {
+    await stage.sql("DELETE FROM todo WHERE title = 'Typed in vain'");
+    await page.reload();
+    for (const title of ["Book the train to Turin", "Answer Charles", "Water the plants"]) await ada.add(title);
+    await ada.sees("Water the plants", "Answer Charles", "Book the train to Turin", "Ring Grace", "Buy oat milk");
+    await ada.seesNoBarrier();
+    await ada.photograph("light");
+    await page.emulateMedia({ colorScheme: "dark" });
+    await ada.seesNoBarrier();
+    await ada.photograph("dark");
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.setViewportSize({ width: 360, height: 640 });
+    await page.getByRole("button", { name: "Edit “Answer Charles”" }).click();
+    await ada.seesNoBarrier();
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+    await ada.photograph("narrow");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await ada.add("W".repeat(200));
+    await eventually(async () => assert.equal((await stage.sql("SELECT FROM todo WHERE length(title) = 200")).length, 1));
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+    ada.seesNoError();
+  });
+
+  it("deletes the account, and the todos with it", async () => {
+    await ada.choose("Delete account…");
+    await ada.seesNoBarrier();
+    await page.getByLabel("Your password").fill("not the right one");
+    await page.getByRole("button", { name: "Delete account", exact: true }).click();
+    await ada.reads("Invalid password");
+    ada.seesNoError(REFUSED);
+    await page.getByLabel("Your password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Delete account", exact: true }).click();
+    await page.waitForURL("/sign-up");
+    const left = await stage.sql(`SELECT DISTINCT name FROM todo JOIN "user" ON user_id = "user".id ORDER BY name`);
+    assert.deepEqual(left, [{ name: "Bob" }, { name: "Eve" }]);
+    assert.equal((await stage.sql(`SELECT FROM "user" WHERE email = $1`, [EMAIL])).length, 0);
+    assert.deepEqual(await page.context().cookies(), []);
+    assert.deepEqual(await page.evaluate(() => [localStorage.length, sessionStorage.length]), [0, 0]);
+    ada.seesNoError();
+  });
+});
+
+/**
+ * Collect the requests to a path, from now on.
+ * @param {Visitor} visitor
+ * @param {string} path
+ */
+function requests(visitor, path) {
+  /** @type {import("playwright-core").Request[]} */
+  const asked = [];
+  visitor.page.on("request", (request) => new URL(request.url()).pathname === path && asked.push(request));
+  return asked;
+}

@@ -1,0 +1,1 @@
+"""What the tests of examples/nextjs run in a real browser against. `make test-browser`."""
