@@ -27,6 +27,7 @@ class RowRoute(TokenFirstRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         status = options.get("status_code") or 200
 
+        @wraps(endpoint)
         def run(**arguments: Any) -> Any:
             content = endpoint(**arguments)
             if (rows := by_name(content)) is None:

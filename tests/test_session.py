@@ -1,5 +1,6 @@
 """What `SessionDep` gives is a session of SQLModel's, whatever our own statements do beside it."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -83,6 +84,7 @@ asyncio.run(main())
 
 ROUTE = """
 import asyncio
+import time
 from typing import Annotated
 
 import httpx
@@ -112,12 +114,17 @@ async def asynchronously(session: SessionDep):
     return titles(session)
 
 
+def blocking(session: SessionDep):
+    time.sleep(0.3)
+
+
 app.router.add_api_route("/on-the-loop", titles, route_class_override=RowRoute)
+app.router.add_api_route("/blocking", blocking, route_class_override=RowRoute)
 
 
 async def main():
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
-        for path in ("/in-a-thread", "/asynchronously", "/on-the-loop"):
+        for path in ("/in-a-thread", "/asynchronously", "/on-the-loop", "/blocking"):
             print(path, (await client.get(path)).json())
 
 
@@ -169,9 +176,10 @@ def test_a_session_serves_whatever_route_asks_for_one(new_database: Callable[...
         text=True,
         check=False,
     )
-    assert done.stderr == ""
     assert done.stdout.splitlines() == [
         "/in-a-thread [[], ['Added']]",
         "/asynchronously ['Added']",
         "/on-the-loop ['Added']",
+        "/blocking None",
     ]
+    assert re.fullmatch(r"blocking held up all requests for \d+ ms: see db/waiting.py\n", done.stderr)
