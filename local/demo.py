@@ -126,8 +126,10 @@ def demo(
 
         _say("Next.js ..." if production else "Next.js, which compiles the first page ...")
         web = stack.enter_context(_next(node, web_port, settings, production=production))
-        # First, and alone: its start makes the tables that the API looks for.
-        wait_until_ready(web, web_port, "/", _READY_TIMEOUT)
+        # First, and alone: its start makes the tables that the API looks for, and the keys are made
+        # when they are asked for. A development server compiles both then.
+        for path in ("/", "/api/auth/jwks"):
+            wait_until_ready(web, web_port, path, _READY_TIMEOUT)
 
         _say("The API ...")
         everything = Demo(web, web_port, api_port, settings)

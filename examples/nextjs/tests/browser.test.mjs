@@ -81,20 +81,27 @@ describe("the example", { concurrency: false }, () => {
   });
 
   it("keeps what is added while the list is still on its way", async () => {
-    let release = () => {};
-    const released = new Promise((resolve) => (release = () => resolve(null)));
-    await page.route("**/api/todos?*", async (route) => {
-      const answer = await route.fetch(); // without it
-      await released;
-      await route.fulfill({ response: answer });
-    });
+    const asked = requests(ada, "/api/auth/token");
+    const token = await hold("**/api/auth/token");
+    const list = await hold("**/api/todos?*");
     await page.reload();
     await ada.add("Sharpen the pencils");
+    await token.release();
     await eventually(async () => assert.equal((await stage.sql("SELECT FROM todo")).length, 4));
-    release();
+    await list.release(); // which does not have it yet
     await ada.sees("Sharpen the pencils", "Water the plants", "Call the bank", "Buy milk");
-    await page.unroute("**/api/todos?*");
-    await stage.sql("DELETE FROM todo WHERE title = 'Sharpen the pencils'");
+    assert.equal(asked.length, 1, "one token for both");
+
+    const added = await hold("**/api/todos");
+    const again = await hold("**/api/todos?*");
+    await page.reload();
+    await ada.add("Empty the bin");
+    await again.release();
+    await ada.checkbox("Buy milk").waitFor();
+    assert(await ada.checkbox("Empty the bin").isVisible());
+    await added.release();
+    await ada.sees("Empty the bin", "Sharpen the pencils", "Water the plants", "Call the bank", "Buy milk");
+    await stage.sql("DELETE FROM todo WHERE title IN ('Sharpen the pencils', 'Empty the bin')");
     await page.reload();
     await ada.sees("Water the plants", "Call the bank", "Buy milk");
     ada.seesNoError();
@@ -411,6 +418,31 @@ describe("the example", { concurrency: false }, () => {
     ada.seesNoError();
   });
 });
+
+/**
+ * Hold Ada's requests to some address back: they are answered at once, and hear of it when released.
+ * @param {string} url
+ */
+async function hold(url) {
+  let release = () => {};
+  const released = new Promise((resolve) => (release = () => resolve(null)));
+  /** @type {Promise<void>[]} */
+  const held = [];
+  /** @param {import("playwright-core").Route} route */
+  async function answerLate(route) {
+    const response = await route.fetch();
+    await released;
+    await route.fulfill({ response });
+  }
+  await page.route(url, (route) => void held.push(answerLate(route)));
+  return {
+    async release() {
+      release();
+      await Promise.all(held);
+      await page.unroute(url);
+    },
+  };
+}
 
 /**
  * Collect the requests to a path, from now on.
