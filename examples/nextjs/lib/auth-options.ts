@@ -5,7 +5,7 @@ import { jwt } from "better-auth/plugins";
 import { Pool } from "pg";
 
 const pool = new Pool({ connectionString: process.env.DATABASE_URL });
-// A connection may be lost while nobody uses it: Neon suspends computes. Unheard, that ends the process.
+// A connection may be lost while nobody uses it: Neon suspends computes. Unheard, it is an uncaught exception.
 pool.on("error", (error) => console.warn("A database connection was lost:", error.message));
 
 export const options = {
