@@ -59,8 +59,10 @@ export function reduce(list: TodoList, event: Event): TodoList {
       const isKnown = list.items.some(({ todo }) => todo.id === event.id);
       // New, and added while another filter was on, so it was not shown while it was saved.
       if (!isKnown && event.id !== event.todo.id) return put(list, item(event.todo));
+      // The list may have come with a new one before the API said that it was added.
+      const once = list.items.filter(({ todo }) => todo.id === event.id || todo.id !== event.todo.id);
       // When a later change is on its way, what is shown has that already.
-      const saved = edit(list, event.id, ({ todo, saving }) => ({
+      const saved = edit({ ...list, items: once }, event.id, ({ todo, saving }) => ({
         todo: saving > 1 ? todo : event.todo,
         saved: event.todo,
         saving: Math.max(0, saving - 1),

@@ -58,6 +58,7 @@ describe("the example", { concurrency: false }, () => {
     await page.getByRole("button", { name: "Make an account" }).click();
     await page.getByLabel("Password").and(page.locator("[aria-invalid=true]")).waitFor();
     assert.equal(await page.locator(".error").innerText(), "Password too short");
+    assert.equal(await page.getByLabel("Password").getAttribute("aria-describedby"), await page.locator(".error").getAttribute("id"));
     assert.equal(await page.getByLabel("Email").inputValue(), EMAIL);
     await ada.seesNoBarrier();
     ada.seesNoError(REFUSED);
@@ -82,29 +83,73 @@ describe("the example", { concurrency: false }, () => {
 
   it("keeps what is added while the list is still on its way", async () => {
     const asked = requests(ada, "/api/auth/token");
-    const token = await hold("**/api/auth/token");
+    const first = await hold("**/api/auth/token");
     const list = await hold("**/api/todos?*");
     await page.reload();
     await ada.add("Sharpen the pencils");
-    await token.release();
+    await first.release();
     await eventually(async () => assert.equal((await stage.sql("SELECT FROM todo")).length, 4));
     await list.release(); // which does not have it yet
     await ada.sees("Sharpen the pencils", "Water the plants", "Call the bank", "Buy milk");
     assert.equal(asked.length, 1, "one token for both");
 
+    // The same, but the list comes while the answer to the adding is on its way: without the new one …
+    const early = await hold("**/api/todos?*");
     const added = await hold("**/api/todos");
-    const again = await hold("**/api/todos?*");
     await page.reload();
+    await early.answered();
     await ada.add("Empty the bin");
-    await again.release();
+    await added.answered();
+    await early.release();
     await ada.checkbox("Buy milk").waitFor();
     assert(await ada.checkbox("Empty the bin").isVisible());
     await added.release();
     await ada.sees("Empty the bin", "Sharpen the pencils", "Water the plants", "Call the bank", "Buy milk");
-    await stage.sql("DELETE FROM todo WHERE title IN ('Sharpen the pencils', 'Empty the bin')");
+
+    // … and with it.
+    const slow = await hold("**/api/todos");
+    const token = await hold("**/api/auth/token");
+    await page.reload();
+    await page.route("**/api/todos?*", (route) => slow.answered().then(() => route.continue()));
+    await ada.add("Feed the cat");
+    await token.release();
+    await ada.checkbox("Buy milk").waitFor();
+    await slow.release();
+    await ada.sees(
+      "Feed the cat",
+      "Empty the bin",
+      "Sharpen the pencils",
+      "Water the plants",
+      "Call the bank",
+      "Buy milk",
+    );
+    await page.unroute("**/api/todos?*");
+
+    await stage.sql("DELETE FROM todo WHERE title IN ('Sharpen the pencils', 'Empty the bin', 'Feed the cat')");
     await page.reload();
     await ada.sees("Water the plants", "Call the bank", "Buy milk");
     ada.seesNoError();
+  });
+
+  it("shows what was added though the answer was lost, and no older list after that", async () => {
+    const list = await hold("**/api/todos?*", { times: 1 });
+    await page.route("**/api/todos", async (route) => {
+      const answer = await route.fetch(); // it is saved
+      await route.fulfill({ response: answer, status: 503, json: { status: 503, detail: "Lost." } });
+    });
+    await page.reload();
+    await list.answered(); // without it
+    await ada.add("Sharpen the pencils");
+    await ada.reads("Look below whether it was added");
+    await ada.sees("Sharpen the pencils", "Water the plants", "Call the bank", "Buy milk");
+    await list.release();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await ada.sees("Sharpen the pencils", "Water the plants", "Call the bank", "Buy milk");
+    await page.unroute("**/api/todos");
+    await stage.sql("DELETE FROM todo WHERE title = 'Sharpen the pencils'");
+    await page.reload();
+    await ada.sees("Water the plants", "Call the bank", "Buy milk");
+    ada.seesNoError(REFUSED);
   });
 
   it("says at the field what the API refuses, and keeps what was typed", async () => {
@@ -281,7 +326,13 @@ describe("the example", { concurrency: false }, () => {
     for (const title of ["One", "Two", "Three"]) await eve.add(title);
     await eve.sees("Three", "Two", "One");
     assert.equal(asked.length, 1);
-    await eve.page.clock.fastForward("14:00");
+    for (let time = 0; time < 2; time++) {
+      await eve.page.getByRole("button", { name: "Delete “One”" }).click();
+      await eve.page.clock.fastForward("00:05"); // for each time anew
+      await eve.page.getByRole("button", { name: "Undo" }).click();
+      await eve.sees("Three", "Two", "One");
+    }
+    await eve.page.clock.fastForward("13:50");
     await eve.checkbox("One").click();
     await eve.sees("Three", "Two", "One");
     assert.equal(asked.length, 1);
@@ -347,6 +398,8 @@ describe("the example", { concurrency: false }, () => {
     await ada.sees("Typed in vain", "Buy oat milk");
     await page.getByText("The database is away").waitFor({ state: "hidden" });
     assert.equal((await stage.sql("SELECT FROM todo WHERE completed AND title = 'Typed in vain'")).length, 1);
+    assert.match(stage.printed, /A database connection was lost/);
+    assert.doesNotMatch(stage.printed, /uncaughtException/);
     ada.seesNoError(REFUSED);
   });
 
@@ -422,20 +475,33 @@ describe("the example", { concurrency: false }, () => {
 /**
  * Hold Ada's requests to some address back: they are answered at once, and hear of it when released.
  * @param {string} url
+ * @param {{ times?: number }} [options]
  */
-async function hold(url) {
+async function hold(url, options) {
   let release = () => {};
   const released = new Promise((resolve) => (release = () => resolve(null)));
+  let answer = () => {};
+  const answered = new Promise((resolve) => (answer = () => resolve(null)));
   /** @type {Promise<void>[]} */
   const held = [];
   /** @param {import("playwright-core").Route} route */
   async function answerLate(route) {
     const response = await route.fetch();
+    answer();
     await released;
     await route.fulfill({ response });
   }
-  await page.route(url, (route) => void held.push(answerLate(route)));
+  await page.route(
+    url,
+    (route) => {
+      held.push(answerLate(route));
+      return held.at(-1); // returned at once, it would count as not handled
+    },
+    options,
+  );
   return {
+    /** Wait until one has been answered, which the page does not know yet. */
+    answered: () => answered,
     async release() {
       release();
       await Promise.all(held);

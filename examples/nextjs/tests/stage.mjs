@@ -21,7 +21,7 @@ const PATIENCE = 15_000; // milliseconds; nothing is measured by it
 /** @typedef {import("playwright-core").Page} Page */
 
 export class Stage {
-  /** @type {import("node:child_process").ChildProcessByStdio<import("node:stream").Writable, import("node:stream").Readable, null>} */
+  /** @type {import("node:child_process").ChildProcessByStdio<import("node:stream").Writable, import("node:stream").Readable, import("node:stream").Readable>} */
   #stack;
   /** @type {AsyncIterator<string>} */
   #said;
@@ -29,11 +29,17 @@ export class Stage {
   #browser;
   /** @type {Places} */
   places = { web: "", api: "", database: "" };
+  /** What the servers have said so far. */
+  printed = "";
 
   constructor() {
     assert(CHROMIUM, "Chromium is missing. On Debian: apt install chromium. Elsewhere: CHROMIUM=/path/to/it");
     const python = process.env.PYTHON ?? join(ROOT, ".venv/bin/python");
-    this.#stack = spawn(python, ["-m", "tests.browser.stack"], { cwd: ROOT, stdio: ["pipe", "pipe", "inherit"] });
+    this.#stack = spawn(python, ["-m", "tests.browser.stack"], { cwd: ROOT, stdio: ["pipe", "pipe", "pipe"] });
+    this.#stack.stderr.on("data", (text) => {
+      this.printed += text;
+      process.stderr.write(text);
+    });
     this.#said = createInterface({ input: this.#stack.stdout })[Symbol.asyncIterator]();
   }
 
