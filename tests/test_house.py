@@ -99,7 +99,7 @@ def test_the_app_is_small_enough_to_be_read() -> None:
         name(path): len(path.read_text().splitlines()) for path in APP if len(path.read_text().splitlines()) > 250
     } == {}
     # Without what only Alembic runs.
-    assert sum(code_lines(path) for path in APP if path.parent.name != "versions" and path.name != "env.py") < 1450
+    assert sum(code_lines(path) for path in APP if path.parent.name != "versions" and path.name != "env.py") < 1475
 
 
 def settings() -> dict[str, str]:

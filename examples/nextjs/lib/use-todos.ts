@@ -161,7 +161,8 @@ async function save<T>(ask: () => Promise<Answer<T>>): Promise<{ todo: T | undef
     return { todo: data, problem: error };
   } catch (error) {
     leaveWhenOver(error);
-    return { todo: undefined, problem: { status: 0, detail: "Sign in again." } };
+    const detail = error instanceof SessionOver ? "Your session is over." : "Something in this page is broken.";
+    return { todo: undefined, problem: { status: 0, detail } };
   }
 }
 

@@ -280,16 +280,19 @@ describe("the example", { concurrency: false }, () => {
     ada.seesNoError();
   });
 
+  it("says when the list cannot be loaded, and loads it when asked again", async () => {
+    await page.route("**/api/todos?*", (route) => route.fulfill(aBug()));
+    await page.reload();
+    await ada.reads("The todos could not be loaded.");
+    await ada.seesNoBarrier();
+    await page.unroute("**/api/todos?*");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await ada.sees("Buy oat milk");
+    ada.seesNoError(REFUSED);
+  });
+
   it("takes a change back that cannot be saved", async () => {
-    await stage.sql("UPDATE todo SET title = title"); // it is there
-    await page.route("**/api/todos/*", (route) =>
-      route.fulfill({
-        status: 500,
-        contentType: "application/problem+json",
-        headers: { "Access-Control-Allow-Origin": stage.places.web, "Access-Control-Allow-Credentials": "true" },
-        body: JSON.stringify({ status: 500, title: "Internal Server Error", detail: "This is a bug." }),
-      }),
-    );
+    await page.route("**/api/todos/*", (route) => route.fulfill(aBug()));
     await ada.checkbox("Buy oat milk").click();
     await ada.reads("“Buy oat milk” was not changed. This is a bug.");
     assert(await ada.checkbox("Buy oat milk").isChecked());
@@ -471,6 +474,15 @@ describe("the example", { concurrency: false }, () => {
     ada.seesNoError();
   });
 });
+
+/** What the API answers when it crashes, which no test can make it do. */
+function aBug() {
+  return {
+    status: 500,
+    headers: { "Access-Control-Allow-Origin": stage.places.web, "Content-Type": "application/problem+json" },
+    json: { type: "about:blank", title: "Internal Server Error", status: 500, detail: "This is a bug." },
+  };
+}
 
 /**
  * Hold Ada's requests to some address back: they are answered at once, and hear of it when released.
