@@ -9,9 +9,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import sample
 
 import httpx
 
@@ -41,11 +42,12 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Find a port that nobody listens on, and that no outgoing connection gets before it is used."""
+    for port in sample(range(20_000, 32_768), 100):  # systems give out those above
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def launch(port: int, folder: Path, **variables: str) -> Api:

@@ -12,13 +12,11 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from random import sample
-from socket import socket
 
 from local.demo import EXAMPLE, Demo, demo
 from local.postgres import PostgresError
 from local.processes import Problem, running, stop_on_signals
-from tests.live import environment
+from tests.live import environment, free_port
 
 
 def main() -> None:
@@ -29,7 +27,7 @@ def main() -> None:
     """
     stop_on_signals()
     try:
-        web_port, api_port = two_ports()
+        web_port, api_port = free_port(), free_port()
         build(web_port, api_port)
         with (
             tempfile.TemporaryDirectory() as folder,
@@ -42,19 +40,6 @@ def main() -> None:
         pass  # SIGTERM is an end like the input's
     except (Problem, PostgresError, OSError) as error:
         sys.exit(str(error))
-
-
-def two_ports() -> tuple[int, int]:
-    """Find two ports that nobody listens on."""
-    # Below 32768, where systems give out none: nobody gets one of these while the example is built,
-    # or while the API is stopped.
-    free = filter(is_free, sample(range(20000, 32768), 100))
-    return next(free), next(free)
-
-
-def is_free(port: int) -> bool:
-    with socket() as caller:
-        return caller.connect_ex(("127.0.0.1", port)) != 0
 
 
 def build(web_port: int, api_port: int) -> None:

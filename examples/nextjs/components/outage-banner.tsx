@@ -2,11 +2,11 @@
 
 import { useEffect, useState, useSyncExternalStore } from "react";
 
-import { getOutage, subscribe, tryNow } from "@/lib/outage";
+import { getOutage, subscribeToOutage, tryNow } from "@/lib/api";
 
 /** Says what cannot be reached, and when it will be tried again. */
 export function OutageBanner() {
-  const outage = useSyncExternalStore(subscribe, getOutage, () => undefined);
+  const outage = useSyncExternalStore(subscribeToOutage, getOutage, () => undefined);
   const [now, setNow] = useState(0);
 
   useEffect(() => {

@@ -2,7 +2,6 @@
 
 import createClient from "openapi-fetch";
 
-import { over, wait } from "./outage";
 import type { components, paths } from "./schema";
 import { getToken, SessionOver } from "./token";
 
@@ -75,4 +74,51 @@ export function nextCursor(answer: Response): string | null {
 /** Give what a problem says about one field of what was sent. */
 export function fieldError(problem: Problem | undefined, field: string): string | undefined {
   return problem?.errors?.find(({ loc }) => loc.at(-1) === field)?.msg;
+}
+
+/** What cannot be reached at the moment, and when it will be tried again. */
+export type Outage = { reason: string; until: number };
+
+let outage: Outage | undefined;
+const listeners = new Set<() => void>();
+const waiting = new Set<() => void>();
+
+function tell(now: Outage | undefined): void {
+  outage = now;
+  for (const listener of listeners) listener();
+}
+
+/** Wait, and have it told. */
+async function wait(reason: string, seconds: number): Promise<void> {
+  tell({ reason, until: Date.now() + seconds * 1000 });
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      waiting.delete(done);
+      resolve();
+    };
+    const timer = setTimeout(done, seconds * 1000);
+    waiting.add(done);
+  });
+}
+
+/** Something answered. */
+function over(): void {
+  if (outage) tell(undefined);
+}
+
+/** Do not wait any longer. */
+export function tryNow(): void {
+  for (const done of [...waiting]) done();
+}
+
+/** Give the outage, while there is one. */
+export function getOutage(): Outage | undefined {
+  return outage;
+}
+
+/** Be told when that changes; gives what ends it. */
+export function subscribeToOutage(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
