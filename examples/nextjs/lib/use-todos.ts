@@ -66,7 +66,8 @@ export function useTodos(filter: Filter) {
     const now = new Date().toISOString();
     const draft = { id, title, description: null, completed: false, user_id: "", created_at: now, updated_at: null };
     dispatch({ type: "created", todo: draft });
-    const { todo, problem } = await save(() => api.POST("/api/todos", { body: { title } }));
+    // One after the other, so that they have the order in which they were added.
+    const { todo, problem } = await inOrder("new", () => save(() => api.POST("/api/todos", { body: { title } })));
     if (todo) added.current++;
     dispatch(todo ? { type: "saved", id, todo } : { type: "removed", id });
     if (problem?.status === 503) void load(null); // it may have been saved all the same
