@@ -8,11 +8,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import sample
+from typing import Any
 
 import httpx
 
@@ -75,6 +76,15 @@ def running(**variables: str) -> Iterator[Api]:
             yield api
         finally:
             stop(api)
+
+
+def wait_for(what: Callable[[], object], seconds: float = 10) -> Any:
+    """Wait until something is so, and give it; fails when it does not come to pass."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.005)
+    return found
 
 
 def wait_until_healthy(api: Api, seconds: float = 20) -> None:

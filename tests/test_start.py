@@ -13,7 +13,17 @@ from config import Settings
 from db.migrations import migrating, upgrade
 from tests.conftest import Database
 from tests.issuer import Issuer
-from tests.live import ROOT, environment, free_port, launch, running, stop, wait_until_healthy, wait_until_ready
+from tests.live import (
+    ROOT,
+    environment,
+    free_port,
+    launch,
+    running,
+    stop,
+    wait_for,
+    wait_until_healthy,
+    wait_until_ready,
+)
 
 REQUIRED = {"DATABASE_URL": "postgresql://somebody:secret@127.0.0.1/todo", "BETTER_AUTH_URL": "http://127.0.0.1:3000"}
 
@@ -237,8 +247,7 @@ def test_who_comes_second_waits_for_the_first_to_make_the_tables(new_database: C
     with ThreadPoolExecutor(1) as pool:
         with migrating(url):
             waiting = pool.submit(upgrade, url)
-            while not database.execute("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
-                assert not waiting.done()
+            wait_for(lambda: database.execute("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
             assert database.execute("SELECT to_regclass('todo')") == [(None,)]
         waiting.result()
     assert database.execute("SELECT count(*) FROM todo") == [(0,)]

@@ -8,15 +8,14 @@ import signal
 import stat
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from tests.live import ROOT
+from tests.live import ROOT, wait_for
 
 VENV = Path(os.environ.get("HOSTS_VENV") or ROOT / ".venv-hosts")
 """Where requirements.txt and tests/hosts/requirements.txt are installed, and nothing else."""
@@ -126,11 +125,3 @@ def freeze(process: Process) -> None:
     """Stop a process where it is, as a host does between two requests; SIGCONT thaws it."""
     process.send_signal(signal.SIGSTOP)
     wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
-
-
-def wait_for(what: Callable[[], Any], seconds: float = 5) -> Any:
-    """Wait until something is so, and give it; `None`: it did not come to pass."""
-    deadline = time.monotonic() + seconds
-    while not (found := what()) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return found

@@ -13,11 +13,11 @@ import psycopg2
 import pytest
 
 from tests.expect import expect_unavailable
-from tests.hosts.bare import VERCELS_OWN, Place, docker_takes, vercel_takes, wait_for
+from tests.hosts.bare import VERCELS_OWN, Place, docker_takes, vercel_takes
 from tests.hosts.conftest import Backend
 from tests.hosts.contract import ASK, expect_alive, expect_the_contract
 from tests.hosts.image import INSTALL, built, container, expanded, steps
-from tests.live import ROOT, Api
+from tests.live import ROOT, Api, wait_for
 
 GRACE = 10.0
 """Seconds from SIGTERM to SIGKILL on Cloud Run, and what docs/deploy.md sets on Fly."""
@@ -90,7 +90,7 @@ def test_a_request_that_is_under_way_is_answered_before_the_end(backend: Backend
         with closing(psycopg2.connect(backend.database.url)) as connection, connection.cursor() as cursor:
             cursor.execute("LOCK TABLE todo")
             waiting = pool.submit(ASK["POST"], me)
-            assert wait_for(lambda: backend.database.execute("SELECT pid FROM pg_locks WHERE NOT granted"))
+            wait_for(lambda: backend.database.execute("SELECT pid FROM pg_locks WHERE NOT granted"))
             api.process.terminate()
             time.sleep(1.5)
             assert not waiting.done()
@@ -118,7 +118,7 @@ def test_neither_a_database_that_hangs_nor_half_a_request_delays_the_end(backend
         assert me.get("/api/todos").status_code == 200
         backend.link.hang()
         waiting = [pool.submit(ASK["GET"], me) for _ in range(4)]
-        assert wait_for(lambda: backend.link.accepted > 3)
+        wait_for(lambda: backend.link.accepted > 3)
         api.process.terminate()
         expect_the_end(api, within=GRACE)
         for answer in waiting:

@@ -1,7 +1,6 @@
 """A Neon project: PostgreSQL, its pooler, the proxy before it, and a network between it and the API."""
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -20,14 +19,6 @@ from tests.neon.servers import REGION, Certificates, PgBouncer, Postgres, make_c
 
 PASSWORD = "p@ss/w0rd%"  # of a server that nobody reaches
 ENDPOINT = "ep-cool-name-123456"
-
-
-def wait_for(what: Callable[[], object]) -> None:
-    """Wait until something is so; fails when it does not come to be."""
-    deadline = time.monotonic() + 10
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 @dataclass(frozen=True)

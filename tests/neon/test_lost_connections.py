@@ -9,8 +9,8 @@ import pytest
 from tests.conftest import Person
 from tests.expect import expect_unavailable
 from tests.faults import Faults
-from tests.live import Api
-from tests.neon.conftest import Neon, wait_for
+from tests.live import Api, wait_for
+from tests.neon.conftest import Neon
 from tests.neon.troubles import table_locked
 from tests.test_statements import REQUESTS, Ask
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import httpx
 
 from tests.faults import Faults
-from tests.neon.conftest import Neon, wait_for
+from tests.live import wait_for
+from tests.neon.conftest import Neon
 
 CLIENTS = 16
 SECONDS = 20.0

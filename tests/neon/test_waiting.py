@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from tests.expect import expect_unavailable
-from tests.live import Api
-from tests.neon.conftest import Neon, wait_for
+from tests.live import Api, wait_for
+from tests.neon.conftest import Neon
 from tests.neon.troubles import Trouble, compute_away, hanging, pooler_full, refused, table_locked
 
 CLIENTS = 60

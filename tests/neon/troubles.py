@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 import psycopg2
 
 from tests.conftest import BETTER_AUTH_SQL
-from tests.neon.conftest import Neon, wait_for
+from tests.live import wait_for
+from tests.neon.conftest import Neon
 
 Trouble = Callable[[Neon], AbstractContextManager[None]]
 
