@@ -142,24 +142,24 @@ def test_a_key_may_change_at_any_moment_and_no_request_is_refused(
         better_auth(database, port, algorithm=algorithm, jwks={"rotationInterval": 1}, JWKS_DELAY=delay) as auth,
         running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=auth.origin) as api,
     ):
-        end = time.monotonic() + 5
+        keys: set[str] = set()
+        refused: list[str] = []
+        end = time.monotonic() + 30
 
-        def keep_asking(_: int) -> tuple[set[str], list[str]]:
+        def keep_asking(_: int) -> None:
             account = auth.sign_up()
-            keys, refused = set(), []
             with api.client() as http:
-                while time.monotonic() < end:
+                while len(keys) < 5 and time.monotonic() < end:
                     token = auth.token(account)
                     keys.add(key_id(token))
                     answer = http.get("/api/me", headers={"Authorization": f"Bearer {token}"})
                     if answer.status_code != 200:
                         refused.append(f"{answer.status_code} {answer.text}")
-            return keys, refused
 
         with ThreadPoolExecutor(6) as pool:
-            answers = list(pool.map(keep_asking, range(6)))
-        assert [line for _, refused in answers for line in refused] == []
-        assert len(set().union(*(keys for keys, _ in answers))) >= 3
+            list(pool.map(keep_asking, range(6)))
+        assert refused == []
+        assert len(keys) >= 5
 
 
 def test_a_key_set_without_keys_is_no_crash_and_the_next_key_is_found(new_database: Callable[..., Database]) -> None:

@@ -42,8 +42,8 @@ describe("the example", { concurrency: false }, () => {
   after(() => stage.stop());
 
   it("asks who is there", async () => {
-    await page.goto("/");
-    await page.waitForURL("/sign-in");
+    await page.goto(stage.places.web.replace("localhost", "127.0.0.1"));
+    await page.waitForURL(`${stage.places.web}/sign-in`);
     await ada.seesNoBarrier();
     await page.goto("/print");
     await page.waitForURL("/sign-in");
