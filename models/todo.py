@@ -57,14 +57,15 @@ TODO_TABLE: Table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel lea
 class TodoCreate(SQLModel):
     """What a client sends to make a todo."""
 
-    model_config = {"extra": "forbid"}
+    model_config = {"extra": "forbid", "json_schema_extra": {"examples": [{"title": "Buy milk"}]}}
 
     title: Title
     description: Description | None = None
     completed: bool = False
 
 
-def _drop_defaults(schema: dict[str, Any]) -> None:
+def _describe_update(schema: dict[str, Any]) -> None:
+    schema["examples"] = [{"completed": True}]
     # `"default": null` would tell clients that null may be sent where it may not.
     for field in schema["properties"].values():
         field.pop("default")
@@ -73,7 +74,7 @@ def _drop_defaults(schema: dict[str, Any]) -> None:
 class TodoUpdate(SQLModel):
     """What a client sends to change a todo: what is left out stays as it is."""
 
-    model_config = {"extra": "forbid", "json_schema_extra": _drop_defaults}
+    model_config = {"extra": "forbid", "json_schema_extra": _describe_update}
 
     title: Title = Field(default=None)
     description: Description | None = None

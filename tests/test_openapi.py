@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.clone import clone_to, command
+from tests.conftest import Person
 from tests.live import ROOT
 
 OPERATIONS = {
@@ -107,3 +108,12 @@ def test_the_docs_page_is_there(anonymous: httpx.Client) -> None:
     answer = anonymous.get("/docs")
     assert answer.status_code == 200
     assert "SQLModel Todo API" in answer.text
+
+
+def test_the_examples_that_the_docs_page_fills_in_are_accepted(document: dict[str, Any], owner: Person) -> None:
+    (create,) = document["components"]["schemas"]["TodoCreate"]["examples"]
+    (update,) = document["components"]["schemas"]["TodoUpdate"]["examples"]
+    created = owner.create(**create)
+    assert created == created | create
+    updated = owner.http.patch(f"/api/todos/{created['id']}", json=update)
+    assert updated.json() == created | update | {"updated_at": updated.json()["updated_at"]}

@@ -200,6 +200,9 @@ export interface components {
         /**
          * TodoCreate
          * @description What a client sends to make a todo.
+         * @example {
+         *       "title": "Buy milk"
+         *     }
          */
         TodoCreate: {
             /** Title */
@@ -241,6 +244,9 @@ export interface components {
         /**
          * TodoUpdate
          * @description What a client sends to change a todo: what is left out stays as it is.
+         * @example {
+         *       "completed": true
+         *     }
          */
         TodoUpdate: {
             /** Title */
