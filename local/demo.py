@@ -1,14 +1,11 @@
 """The command behind `make demo`: the app of examples/nextjs, the API, and a PostgreSQL for both."""
 
-import os
 import secrets
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-
-from dotenv import dotenv_values
 
 from local.postgres import postgres
 from local.processes import (
@@ -19,6 +16,7 @@ from local.processes import (
     api,
     check_free,
     port_from,
+    read_settings,
     running,
     stop_on_signals,
     wait_until_ready,
@@ -44,14 +42,13 @@ def run_demo() -> None:
         Problem, PostgresError, OSError: something is missing, taken or broken.
     """
     stop_on_signals()
-    settings = {**dotenv_values(ROOT / ".env"), **os.environ}
+    settings = read_settings()
     web_port, api_port = port_from(settings, "WEB_PORT", 3000), port_from(settings, "PORT", 8000)
     if web_port == api_port:
         raise Problem(f"WEB_PORT and PORT are both {web_port}: they must be two.", exit_code=2)
     check_free(web_port, "To use another: WEB_PORT=3010 make demo")
     check_free(api_port, "To use another: PORT=8010 make demo")
-    given = {name: value for name, value in settings.items() if value is not None}
-    with demo(LOCAL, given, web_port=web_port, api_port=api_port) as running_demo:
+    with demo(LOCAL, settings, web_port=web_port, api_port=api_port) as running_demo:
         print(_WELCOME.format(web=running_demo.web_origin, api=running_demo.api_origin), flush=True)
         running_demo.watch()
 

@@ -13,6 +13,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import IO, NoReturn
 
+from dotenv import dotenv_values
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
 _STOP_TIMEOUT = 2  # seconds
@@ -39,7 +41,12 @@ def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def port_from(settings: Mapping[str, str | None], name: str, default: int) -> int:
+def read_settings() -> dict[str, str]:
+    """Give what the environment says, and what `.env` does where the environment is silent."""
+    return {name: value for name, value in dotenv_values(ROOT / ".env").items() if value is not None} | os.environ
+
+
+def port_from(settings: Mapping[str, str], name: str, default: int) -> int:
     """Read a port.
 
     Raises:

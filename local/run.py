@@ -5,11 +5,19 @@ from contextlib import ExitStack
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
 from local.better_auth import StandIn, demo_user, serve
 from local.postgres import postgres
-from local.processes import LOCAL, ROOT, Problem, api, check_free, port_from, stop_on_signals, wait_until_ready, watch
+from local.processes import (
+    LOCAL,
+    Problem,
+    api,
+    check_free,
+    port_from,
+    read_settings,
+    stop_on_signals,
+    wait_until_ready,
+    watch,
+)
 
 _STAND_IN = LOCAL / "better-auth.json"
 _READY_TIMEOUT = 20  # seconds
@@ -52,7 +60,7 @@ def run() -> None:
         Problem, PostgresError, OSError: something is missing, taken or broken.
     """
     stop_on_signals()
-    settings = {**dotenv_values(ROOT / ".env"), **os.environ}
+    settings = read_settings()
     port = port_from(settings, "PORT", 8000)
     database, better_auth = settings.get("DATABASE_URL"), settings.get("BETTER_AUTH_URL")
     if database and better_auth:

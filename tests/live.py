@@ -78,11 +78,11 @@ def running(**variables: str) -> Iterator[Api]:
             stop(api)
 
 
-def wait_for(what: Callable[[], object], seconds: float = 10) -> Any:
-    """Wait until something is so, and give it; fails when it does not come to pass."""
+def wait_for(what: Callable[[], object], seconds: float = 10, log: Path | None = None) -> Any:
+    """Wait until something is so, and give it; fails when it does not come to pass, with the log."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
+        assert time.monotonic() < deadline, f"not within {seconds} s\n{log.read_text() if log else ''}"
         time.sleep(0.005)
     return found
 

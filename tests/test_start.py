@@ -248,6 +248,7 @@ def test_who_comes_second_waits_for_the_first_to_make_the_tables(new_database: C
         with migrating(url):
             waiting = pool.submit(upgrade, url)
             wait_for(lambda: database.execute("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+            assert not waiting.done()
             assert database.execute("SELECT to_regclass('todo')") == [(None,)]
         waiting.result()
     assert database.execute("SELECT count(*) FROM todo") == [(0,)]

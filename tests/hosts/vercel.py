@@ -83,6 +83,6 @@ def instance(python: str, place: Place, **variables: str) -> Iterator[tuple[Inst
         with place.process(python, "-c", "import vercel_runtime.vc_init", env=runtime | variables) as process:
             running = Instance(process)
             Thread(target=running.listen, args=[platform], daemon=True).start()
-            started = wait_for(lambda: running.told("server-started") or process.poll() is not None, 20)
+            started = wait_for(lambda: running.told("server-started") or process.poll() is not None, 20, place.log)
             assert isinstance(started, list), f"{running.told('unrecoverable-error')}\n{place.log.read_text()}"
             yield running, f"http://127.0.0.1:{started[0]['httpPort']}"
