@@ -22,13 +22,13 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## run the API, with a database and a demo user unless .env names others
-	@exec $(BIN)/python -m local run
+	@exec $(BIN)/python -m dev run
 
 demo: node $(READY) $(EXAMPLE_READY) ## run the example in examples/nextjs, the API and a database; needs Node 20
-	@exec $(BIN)/python -m local demo
+	@exec $(BIN)/python -m dev demo
 
 token: $(READY) ## print a fresh token of the demo user
-	@exec $(BIN)/python -m local token
+	@exec $(BIN)/python -m dev token
 
 test: $(READY) ## run the tests; ARGS="-k toggle" chooses
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
@@ -51,10 +51,10 @@ migrate: $(READY) ## bring the schema of the database up to date
 	@$(BIN)/python -m db
 
 migration: $(READY) ## write the migration for a changed model; NAME="add due date"
-	@$(BIN)/python -m local migration "$(NAME)"
+	@$(BIN)/python -m dev migration "$(NAME)"
 
 openapi: $(READY) ## write what the API says of itself to openapi.json
-	@$(BIN)/python -m local openapi
+	@$(BIN)/python -m dev openapi
 
 check: $(READY) ## lint, format and types; changes nothing
 	@$(BIN)/ruff check

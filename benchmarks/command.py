@@ -9,7 +9,7 @@ from typing import NoReturn
 import psutil
 
 from benchmarks.servers import Problem
-from local.postgres import PostgresError
+from dev.postgres import PostgresError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

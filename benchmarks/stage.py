@@ -14,7 +14,7 @@ import psycopg2
 from psycopg2 import sql
 
 from benchmarks.servers import API, ROOT, Running, environment, serving
-from local.postgres import Server, postgres
+from dev.postgres import Server, postgres
 from tests.issuer import Issuer
 
 USERS = 200
@@ -22,7 +22,7 @@ TODOS = 20
 """Of each user; fewer than a page holds, so that a list shows all of them."""
 
 _TEMPLATE = "template"
-_BETTER_AUTH = ROOT / "local" / "better-auth.sql"
+_BETTER_AUTH = ROOT / "dev" / "better-auth.sql"
 # A minute between a user's todos, so that their order is one; every other has a description.
 _FILL = """
     INSERT INTO "user" (id, name, email, "emailVerified")

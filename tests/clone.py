@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tests.live import ROOT, environment
 
-ROOMS = ("auth", "crud", "db", "local", "models", "routers")
+ROOMS = ("auth", "crud", "db", "dev", "models", "routers")
 
 
 def clone_to(folder: Path) -> None:
-    """Copy what the app and `python -m local` are made of."""
+    """Copy what the app and `python -m dev` are made of."""
     for room in ROOMS:
         shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
     for module in ROOT.glob("*.py"):
@@ -21,7 +21,7 @@ def clone_to(folder: Path) -> None:
 def command(clone: Path, name: str, **variables: str) -> subprocess.Popen[str]:
     """Start what make starts."""
     return subprocess.Popen(
-        [sys.executable, "-m", "local", name],
+        [sys.executable, "-m", "dev", name],
         cwd=clone,
         env=environment(**{"PYTHONPATH": "", **variables}),
         stdout=subprocess.PIPE,

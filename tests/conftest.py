@@ -14,7 +14,7 @@ import httpx
 import psycopg2
 import pytest
 
-from local.postgres import Server, postgres
+from dev.postgres import Server, postgres
 from tests.issuer import ALGORITHMS, Issuer
 from tests.live import ROOT, Api, running, wait_until_ready
 from tests.wire import Wire
@@ -29,7 +29,7 @@ os.environ |= {
     "BETTER_AUTH_COLUMN_CASE": "camel",
 }
 
-BETTER_AUTH_SQL = (ROOT / "local" / "better-auth.sql").read_text()
+BETTER_AUTH_SQL = (ROOT / "dev" / "better-auth.sql").read_text()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from local.better_auth import StandIn
+from dev.better_auth import StandIn
 from tests.clone import clone_to, command
 from tests.live import NO_TLS, free_port
 
@@ -26,7 +26,7 @@ import json, os, subprocess, sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[4]))
-from local.better_auth import StandIn, demo_user
+from dev.better_auth import StandIn, demo_user
 
 origin = os.environ["BETTER_AUTH_URL"]
 stand_in = StandIn.prepare(Path("stand-in.json"), origin, demo_user(os.environ["DATABASE_URL"]))
@@ -168,7 +168,7 @@ def test_without_node_nothing_is_started(clone: Path, tmp_path: Path) -> None:
 
 
 def test_without_next_nothing_is_started(clone: Path, tmp_path: Path) -> None:
-    shutil.copytree(clone / "local", tmp_path / "local")
+    shutil.copytree(clone / "dev", tmp_path / "dev")
     (tmp_path / "node").touch(mode=0o755)
     process = command(tmp_path, "demo", PATH=str(tmp_path), WEB_PORT=str(free_port()), PORT=str(free_port()))
     printed, log = process.communicate(timeout=20)

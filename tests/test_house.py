@@ -23,7 +23,7 @@ FLOORS = {
 }
 """Each room of the app, and those whose doors it may open."""
 
-ROOMS = ("local", "benchmarks", "tests", "tests/better_auth", "tests/neon", "tests/hosts", "tests/browser")
+ROOMS = ("dev", "benchmarks", "tests", "tests/better_auth", "tests/neon", "tests/hosts", "tests/browser")
 """Folders of Python beside the app."""
 
 APP = sorted(
@@ -53,7 +53,7 @@ def imports(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", APP, ids=name)
 def test_imports_point_one_way(path: Path) -> None:
     room = path.relative_to(ROOT).parts[0].removesuffix(".py")
-    rooms = {*FLOORS, "local", "tests", "benchmarks"}
+    rooms = {*FLOORS, "dev", "tests", "benchmarks"}
     assert (imports(path) & rooms) - {room} <= FLOORS[room]
 
 
@@ -62,7 +62,7 @@ def test_every_room_is_there() -> None:
 
 
 def test_the_stand_in_knows_nothing_of_the_app() -> None:
-    for path in (ROOT / "local").glob("*.py"):
+    for path in (ROOT / "dev").glob("*.py"):
         assert imports(path) & {*FLOORS, "tests"} == set(), path.name
 
 

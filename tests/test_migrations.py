@@ -169,7 +169,7 @@ def test_a_field_is_added_by_a_line_in_each_class_and_a_table_by_a_class_and_mak
     old.add_user("somebody")
     old.execute("INSERT INTO todo (user_id, title) VALUES ('somebody', 'old')")
 
-    said = run(old, "local", "migration", "add priority", root=root)
+    said = run(old, "dev", "migration", "add priority", root=root)
     written = root / "db" / "migrations" / "versions" / "0002_add_priority.py"
     assert str(written) in said.replace("\n", "").replace("  ", " ")
     migration = written.read_text()
@@ -179,7 +179,7 @@ def test_a_field_is_added_by_a_line_in_each_class_and_a_table_by_a_class_and_mak
         ("drop_column", "todo"),
         ("drop_table", "tag"),
     ]
-    assert "nothing to do" in run_failing(old, "local", "migration", "again", root=root)
+    assert "nothing to do" in run_failing(old, "dev", "migration", "again", root=root)
 
     assert "version 0002" in run(old, "db", root=root)
     assert old.execute("SELECT title, priority FROM todo") == [("old", 0)]

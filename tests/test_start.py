@@ -264,5 +264,5 @@ def test_the_app_never_imports_local() -> None:
         check=True,
     ).stdout.split()
     assert "main" in loaded
-    assert not [name for name in loaded if name.split(".")[0] in ("local", "tests", "pytest")]
-    assert (ROOT / "local").is_dir()
+    assert not [name for name in loaded if name.split(".")[0] in ("dev", "tests", "pytest")]
+    assert (ROOT / "dev").is_dir()

@@ -13,9 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.demo import EXAMPLE, Demo, demo
-from local.postgres import PostgresError
-from local.processes import Problem, running, stop_on_signals
+from dev.demo import EXAMPLE, Demo, demo
+from dev.postgres import PostgresError
+from dev.processes import Problem, running, stop_on_signals
 from tests.live import environment, free_port
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.postgres import Server
+from dev.postgres import Server
 from tests.conftest import Database, new_user_id
 from tests.faults import Faults
 from tests.hosts.bare import VENV, passable

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from local.postgres import Server
+from dev.postgres import Server
 from tests.live import free_port
 
 REGION = "region.aws.neon.tech"

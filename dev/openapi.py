@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 
-from local.processes import ROOT, Problem
+from dev.processes import ROOT, Problem
 
 _PRINT = "import json, main; print(json.dumps(main.app.openapi()))"
 

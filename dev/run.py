@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from local.better_auth import StandIn, demo_user, serve
-from local.postgres import postgres
-from local.processes import (
+from dev.better_auth import StandIn, demo_user, serve
+from dev.postgres import postgres
+from dev.processes import (
     LOCAL,
     Problem,
     api,

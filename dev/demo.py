@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from local.postgres import postgres
-from local.processes import (
+from dev.postgres import postgres
+from dev.processes import (
     LOCAL,
     ROOT,
     Problem,

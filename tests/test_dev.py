@@ -139,7 +139,7 @@ def test_with_one_of_the_two_urls_the_other_is_asked_for(clone: Path, given: str
 
 
 def test_without_a_demo_user_there_is_no_token(clone: Path, tmp_path: Path) -> None:
-    shutil.copytree(clone / "local", tmp_path / "local")
+    shutil.copytree(clone / "dev", tmp_path / "dev")
     process = command(tmp_path, "token")
     printed, log = process.communicate(timeout=20)
     assert (process.returncode, printed) == (1, "")

@@ -1,4 +1,4 @@
-"""`python -m local run`, `demo`, `token`, `openapi` and `migration NAME`; the Makefile calls them."""
+"""`python -m dev run`, `demo`, `token`, `openapi` and `migration NAME`; the Makefile calls them."""
 
 import signal
 import sys
@@ -6,12 +6,12 @@ import sys
 # Before the imports that take a while: Ctrl-C among them would print a traceback.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from local.demo import run_demo  # noqa: E402  # see above
-from local.migration import write_migration  # noqa: E402  # see above
-from local.openapi import write_openapi  # noqa: E402  # see above
-from local.postgres import PostgresError  # noqa: E402  # see above
-from local.processes import Problem  # noqa: E402  # see above
-from local.run import run, token  # noqa: E402  # see above
+from dev.demo import run_demo  # noqa: E402  # see above
+from dev.migration import write_migration  # noqa: E402  # see above
+from dev.openapi import write_openapi  # noqa: E402  # see above
+from dev.postgres import PostgresError  # noqa: E402  # see above
+from dev.processes import Problem  # noqa: E402  # see above
+from dev.run import run, token  # noqa: E402  # see above
 
 
 def main(arguments: list[str]) -> int:
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
             case ["migration", *_]:
                 raise Problem('A migration needs a name: make migration NAME="add due date"', exit_code=2)
             case _:
-                raise Problem("usage: python -m local run|demo|token|openapi|migration NAME", exit_code=2)
+                raise Problem("usage: python -m dev run|demo|token|openapi|migration NAME", exit_code=2)
     except KeyboardInterrupt:
         pass  # the usual end of `run` and `demo`, and no error: make would report one
     except Problem as problem:

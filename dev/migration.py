@@ -6,8 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.better_auth import demo_user
-from local.postgres import postgres
+from dev.better_auth import demo_user
+from dev.postgres import postgres
 
 _ROOT = Path(__file__).resolve().parent.parent
 
