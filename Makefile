@@ -1,4 +1,4 @@
-# Everything runs in .venv, which the first command makes. `make help` lists the commands.
+# All commands use .venv, which the first command creates. `make help` lists the commands.
 
 PYTHON ?= python3
 ARGS ?=
@@ -21,16 +21,16 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
-run: $(READY) ## run the API, with a database and a demo user unless .env names others
+run: $(READY) ## run the API, with an embedded database and a demo user unless .env has others
 	@exec $(BIN)/python -m dev run
 
 demo: node $(READY) $(EXAMPLE_READY) ## run the example in examples/nextjs, the API and a database; needs Node 20
 	@exec $(BIN)/python -m dev demo
 
-token: $(READY) ## print a fresh token of the demo user
+token: $(READY) ## print a new token of the demo user
 	@exec $(BIN)/python -m dev token
 
-test: $(READY) ## run the tests; ARGS="-k toggle" chooses
+test: $(READY) ## run the tests; ARGS="-k toggle" selects some of them
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-better-auth: node $(READY) $(BETTER_AUTH_READY) ## run the tests against a real Better Auth; needs Node 20
@@ -42,7 +42,7 @@ test-neon: $(READY) ## run the tests against PgBouncer and PostgreSQL with TLS; 
 test-hosts: $(READY) $(HOSTS_READY) ## run the tests in Vercel's and Lambda's runtimes; needs Python 3.12
 	@$(BIN)/python -m pytest $(HOSTS) $(ARGS)
 
-# By the shell, because a path to here may have spaces in it.
+# The shell finds the path of Python, because the path of this folder may contain spaces.
 test-browser: node $(READY) $(EXAMPLE_READY) ## run the example in a real browser; needs Node 20 and chromium
 	@python="$$(cd $(BIN) && pwd)/python" && cd $(EXAMPLE) && npm run --silent check && \
 		PYTHON="$$python" npm run --silent test:browser
@@ -53,60 +53,60 @@ migrate: $(READY) ## bring the schema of the database up to date
 migration: $(READY) ## write the migration for a changed model; NAME="add due date"
 	@$(BIN)/python -m dev migration "$(NAME)"
 
-openapi: $(READY) ## write what the API says of itself to openapi.json
+openapi: $(READY) ## write the API's OpenAPI document to openapi.json
 	@$(BIN)/python -m dev openapi
 
-check: $(READY) ## lint, format and types; changes nothing
+check: $(READY) ## check style, format and types without changing a file
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-format: $(READY) ## format, and fix what ruff can fix
+format: $(READY) ## format the code, and fix problems that ruff can fix
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-bench: $(READY) ## CPU per request beside other stacks, and round trips; needs wrk, and Node 20 for some
+bench: $(READY) ## compare CPU per request with other stacks, and round trips; needs wrk, and Node 20 for some
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
-bench-cold: ## time from the start of the process to the first answer
-bench-growth: ## a user with a million todos
-bench-clients: ## 512 clients at once; needs wrk
-bench-memory: ## memory after 200,000 requests; needs wrk
+bench-cold: ## measure the time from the start of the process to the first answer
+bench-growth: ## measure a user with a million todos
+bench-clients: ## measure 512 clients at once; needs wrk
+bench-memory: ## measure the memory after 200,000 requests; needs wrk
 $(BENCHES): bench-%: $(READY)
 	@exec $(BIN)/python -m benchmarks.$* $(ARGS)
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--no-emit-index-url --custom-compile-command "make lock"
-lock: $(READY) ## pin what requirements*.in name; ARGS=--upgrade takes the latest
+lock: $(READY) ## pin the packages of requirements*.in; ARGS=--upgrade selects the latest versions
 	@$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
 	@$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
 	@$(LOCK) $(ARGS) benchmarks/requirements.in --output-file benchmarks/requirements.txt
 	@$(subst 3.11,3.12,$(LOCK)) $(ARGS) $(HOSTS)/requirements.in --constraint requirements.txt \
 		--output-file $(HOSTS)/requirements.txt
 
-clean: ## remove .venv and .local, the embedded database with it
+clean: ## remove .venv and .local with the embedded database
 	rm -rf .venv .venv-hosts .local $(BETTER_AUTH)/node_modules $(EXAMPLE)/node_modules $(EXAMPLE)/.next \
 		benchmarks/peers/*/node_modules benchmarks/peers/nextjs/.next
 
-# Messages go to standard error, so that `make token` prints a token and nothing else.
+# Messages go to standard error, so that `make token` prints only a token.
 $(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "Python 3.11 or newer is needed, and $(PYTHON) is not. Name another:" \
-			"make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 1; }
+		echo "Python 3.11 or newer is required. $(PYTHON) is older or missing." \
+			"To use another one, run make $(MAKECMDGOALS) PYTHON=python3.13." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
-		echo "$(PYTHON) cannot make virtual environments." \
-			"On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+		echo "$(PYTHON) cannot create virtual environments." \
+			"On Debian and Ubuntu, run apt install python3-venv." >&2; exit 1; }
 	@echo "Installing into .venv (once, about 20 s) ..." >&2
 	@$(PYTHON) -m venv .venv >&2
 	@$(BIN)/python -m pip install --quiet --quiet --requirement requirements-dev.txt >&2
 	@touch $@
 
-# Asked each time, before anything is installed.
+# This check runs each time, before anything is installed.
 node:
 	@command -v npm >/dev/null && node -e '[a, b] = process.versions.node.split("."); process.exit(a * 100 + +b < 2011 ? 1 : 0)' \
-		2>/dev/null || { echo "Node 20.11 or newer, with npm, is needed for make $(MAKECMDGOALS);" \
-			"found node $$(node --version 2>/dev/null || echo missing)," \
-			"npm $$(npm --version 2>/dev/null || echo missing)." >&2; exit 1; }
+		2>/dev/null || { echo "Node 20.11 or newer with npm is required for make $(MAKECMDGOALS)." \
+			"The version of node is $$(node --version 2>/dev/null || echo missing)," \
+			"and the version of npm is $$(npm --version 2>/dev/null || echo missing)." >&2; exit 1; }
 
 $(BETTER_AUTH_READY): $(BETTER_AUTH)/package-lock.json | node
 	@echo "Installing Better Auth into $(BETTER_AUTH)/node_modules (once, about 20 s) ..." >&2
@@ -118,16 +118,17 @@ $(EXAMPLE_READY): $(EXAMPLE)/package-lock.json | node
 	@npm --prefix $(EXAMPLE) ci --loglevel=error >&2
 	@touch $@
 
-# What hosts get: requirements.txt and their own runtimes, nothing for development. In a Python that
-# is tried, not only found: pyenv leaves commands on the PATH that do not work.
+# This environment has the packages of requirements.txt and the runtimes of hosts, and no packages for
+# development. Each Python is run before it is used, because pyenv puts commands on the PATH that do
+# not work.
 $(HOSTS_READY): requirements.txt $(HOSTS)/requirements.txt
 	@for python in $(HOSTS_PYTHON) $(PYTHON) python3.14 python3.13 python3.12 \
 			"$$(pyenv root 2>/dev/null)"/versions/3.1[2-4]*/bin/python3 none; do \
 		"$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && break; \
 	done; \
 	if [ "$$python" = none ]; then \
-		echo "Python 3.12 or newer is needed for the tests with Vercel's runtime, and none was found." \
-			"Name one: make test-hosts HOSTS_PYTHON=/path/to/python3" >&2; exit 1; \
+		echo "Python 3.12 or newer is required for the tests with Vercel's runtime. None was found." \
+			"To use another one, run make test-hosts HOSTS_PYTHON=/path/to/python3." >&2; exit 1; \
 	fi; \
 	echo "Installing into .venv-hosts (once, about 20 s) ..." >&2; \
 	rm -rf .venv-hosts && "$$python" -m venv .venv-hosts >&2 && .venv-hosts/bin/python -m pip install --quiet --quiet \

@@ -1,7 +1,8 @@
-"""Settings: the only reader of the environment.
+"""Read the settings. No other module of the app reads the environment.
 
-Values come from the environment, then from `.env`. A wrong or missing one ends the process at
-import, with a line for each problem: a deployment fails at its start, not at its first request.
+Values come from the environment first, then from `.env`. A wrong or missing value ends the process
+at import, with a line for each problem. A deployment then fails when it starts, and not at its first
+request.
 """
 
 import os
@@ -17,8 +18,8 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-# What PgBouncer, Neon's pooler among them, keeps for each client; any other startup option it
-# refuses, or would give to whoever has the connection next.
+# PgBouncer keeps these startup options for each client, and Neon's pooler is a PgBouncer. It refuses
+# other options, or passes them on to the next client of the connection.
 _POOLED_OPTIONS = {"client_encoding", "datestyle", "timezone", "standard_conforming_strings", "application_name"}
 _POOLED_OPTIONS |= {"extra_float_digits"}
 
@@ -31,8 +32,8 @@ def _database_url(value: str) -> URL:
     try:
         url = make_url(value)
     except ArgumentError:
-        raise ValueError from None  # its message repeats the value, and with it the password
-    # With a second @, what looks like the host has a part of the password in it.
+        raise ValueError from None  # the message of SQLAlchemy contains the URL, and so the password
+    # If the URL has a second @, the host contains a part of the password.
     host = url.host or ""
     if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg2") or not url.database or "@" in host:
         raise ValueError
@@ -40,18 +41,18 @@ def _database_url(value: str) -> URL:
         make_dsn(**dict.fromkeys(url.query, ""))
     except ProgrammingError as error:
         name = str(error).partition('"')[2].rpartition('"')[0]
-        raise _refusal(f"has the option {name}, which PostgreSQL's clients do not know.") from None
+        raise _refusal(f"has the option {name}. PostgreSQL's client library does not support it.") from None
     set_by_options = re.findall(r"(?:-c\s*|--)([\w.-]+)=", " ".join(url.normalized_query.get("options", ())))
     refused = [name for name in set_by_options if name.lower().replace("-", "_") not in _POOLED_OPTIONS]
     if refused and host.partition(".")[0].endswith("-pooler"):
-        raise _refusal(f"sets {', '.join(refused)} in its options, which a pooler refuses: use ALTER ROLE ... SET.")
-    # The driver by name: SQLAlchemy 2.1 reads a bare postgresql:// as psycopg 3, and does not
-    # know postgres:// at all. The query string stays as it is.
+        raise _refusal(f"sets {', '.join(refused)} in its options. Poolers refuse this. Use ALTER ROLE ... SET.")
+    # The URL names the driver, because SQLAlchemy 2.1 uses psycopg 3 for postgresql:// and does not
+    # accept postgres://. The query string does not change.
     return url.set(drivername="postgresql+psycopg2")
 
 
 def _origin(url: HttpUrl) -> str:
-    """Write the origin as browsers and Better Auth do: lower case, without a default port."""
+    """Return the origin of a URL as browsers and Better Auth write it, without a default port."""
     default = {"http": 80, "https": 443}[url.scheme]
     return f"{url.scheme}://{url.host}" + (f":{url.port}" if url.port != default else "")
 
@@ -66,36 +67,37 @@ def _origins(value: str) -> list[str]:
 
 DatabaseUrl = Annotated[URL, BeforeValidator(_database_url)]
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_items)]
-# Not only http: apps in a shell come from capacitor://localhost or tauri://localhost.
+# Any scheme is allowed, because apps in Capacitor or Tauri have the origins capacitor://localhost
+# and tauri://localhost.
 Origin = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://[^/\s*]+$")]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(_origins)]
-# PostgreSQL keeps 63 bytes of a name.
+# PostgreSQL cuts a name after 63 bytes.
 Table = Annotated[str, Field(pattern=r"^([A-Za-z_]\w{0,62}\.)?[A-Za-z_]\w{0,62}$")]
 Level = Literal["debug", "info", "warning", "error", "critical"]
 
 _POSTGRES = "a URL like postgresql://user:password@host/database"
-_LATER: Any = None  # taken from another variable, below
+_LATER: Any = None  # the validator below derives the default from another variable
 _LIST = "a comma-separated list without empty items"
-_ORIGINS = "origins like https://app.example.com; * is refused, because credentials are allowed"
+_ORIGINS = "a list of origins like https://app.example.com. * is not allowed, because requests have credentials"
 
 
-# Python's regular expressions: pydantic's own take 40 ms of a cold start to compile.
+# This uses Python's regular expressions, because compiling pydantic's own takes 40 ms of a cold start.
 class Settings(BaseModel, arbitrary_types_allowed=True, frozen=True, regex_engine="python-re"):
-    """What the environment says: each field is the variable of that name in upper case.
+    """Validate the settings. Each field is the environment variable of that name in upper case.
 
-    The description of a field is what its variable must be, told when it is not.
+    The description of a field completes the sentence "... must be" in the error message.
     """
 
     database_url: DatabaseUrl = Field(description=_POSTGRES)
     database_migration_url: DatabaseUrl = Field(_LATER, description=_POSTGRES)
-    db_pool_size: int = Field(5, ge=1, le=1000, description="a number of connections, 1 to 1000")
-    db_timeout: float = Field(10, gt=0, le=300, description="a number of seconds, up to 300")
+    db_pool_size: int = Field(5, ge=1, le=1000, description="a number of connections from 1 to 1000")
+    db_timeout: float = Field(10, gt=0, le=300, description="a number of seconds, more than 0 and at most 300")
     migrate_on_start: bool = Field(True, description="true or false")
-    better_auth_url: HttpUrl = Field(description="the address of Better Auth: http://localhost:3000")
-    better_auth_jwks_url: HttpUrl = Field(_LATER, description="an address like https://host/jwks")
+    better_auth_url: HttpUrl = Field(description="the URL of Better Auth, like http://localhost:3000")
+    better_auth_jwks_url: HttpUrl = Field(_LATER, description="a URL like https://host/jwks")
     better_auth_issuer: Names = Field((), description=_LIST)
     better_auth_audience: Names = Field((), description=_LIST)
-    better_auth_user_table: Table = Field("user", description="a table: user or neon_auth.user")
+    better_auth_user_table: Table = Field("user", description="the name of a table, like user or neon_auth.user")
     better_auth_id_type: Literal["text", "uuid", "integer"] = "text"
     better_auth_column_case: Literal["camel", "snake"] = "camel"
     cors_origins: Origins = Field(("http://localhost:3000",), description=_ORIGINS)
@@ -109,8 +111,8 @@ class Settings(BaseModel, arbitrary_types_allowed=True, frozen=True, regex_engin
             values.setdefault("database_migration_url", database)
         with suppress(KeyError, ValidationError):
             url = HttpUrl(values["better_auth_url"])
-            # Better Auth 1.7: a path in its base URL takes the place of /api/auth, and the issuer
-            # and audience of its tokens are the origin all the same.
+            # In Better Auth 1.7 a path in the base URL replaces /api/auth. The issuer and the
+            # audience of its tokens are the origin, without the path.
             path = (url.path or "").rstrip("/") or "/api/auth"
             values.setdefault("better_auth_jwks_url", f"{_origin(url)}{path}/jwks")
             values.setdefault("better_auth_issuer", _origin(url))
@@ -119,16 +121,16 @@ class Settings(BaseModel, arbitrary_types_allowed=True, frozen=True, regex_engin
 
     @property
     def user_table(self) -> tuple[str | None, str]:
-        """Schema and name of Better Auth's user table; `None`: where the search path finds it."""
+        """Return the schema and the name of Better Auth's user table. `None` means the search path."""
         schema, _, name = self.better_auth_user_table.rpartition(".")
         return schema or None, name
 
     @classmethod
     def load(cls) -> Self:
-        """Read the environment over `.env`.
+        """Read the environment and `.env`.
 
         Raises:
-            SystemExit: something is missing or wrong; its message has a line for each problem.
+            SystemExit: a setting is missing or wrong. The message has a line for each problem.
         """
         environment = {**dotenv_values(".env"), **os.environ}
         named = {name: environment.get(name.upper()) for name in cls.model_fields}
@@ -146,7 +148,7 @@ class Settings(BaseModel, arbitrary_types_allowed=True, frozen=True, regex_engin
                 said = item["msg"] if item["type"] == "refused" else must.replace("Input should", "must")
                 problems.append(f"{name.upper()} {said}")
             elif field.is_required():
-                problems.append(f"{name.upper()} is missing: it {must}")
+                problems.append(f"{name.upper()} is missing. It {must}")
         raise SystemExit("\n".join(problems))
 
 

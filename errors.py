@@ -1,18 +1,19 @@
-"""Errors, and the one shape in which they leave: problem+json (RFC 9457).
+"""Define the errors that the app raises, and answer them as problem+json (RFC 9457).
 
-`Problem` and its kinds are what the rest of the app raises; the handlers turn them, and what
-FastAPI and Starlette raise by themselves, into answers.
+Raise a `Problem`, or one of its kinds, anywhere. The handlers answer it, and what FastAPI and
+Starlette raise by themselves.
 """
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from fastapi import Request
+from fastapi import Request, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.routing import Match
 
 # RFC 9110's words, which http.HTTPStatus has from Python 3.13 on.
@@ -20,11 +21,11 @@ _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class Problem(Exception):
-    """Something that has a status and a sentence for a person.
+    """An error that is reported to the client.
 
     Args:
-        status: of HTTP.
-        detail: the sentence; it may hold nothing that the client sent, and nothing secret.
+        status: the status code of HTTP.
+        detail: a sentence for a person, without anything that the client sent, or that is secret.
         headers: headers of the answer.
         extensions: further members of the JSON object (RFC 9457, section 3.2).
     """
@@ -39,34 +40,74 @@ class Problem(Exception):
 
 
 class Unauthorized(Problem):
-    """401: no token, or one that proves nothing. The challenge is that of RFC 6750, section 3."""
+    """401: there is no token, or it is not valid. The challenge follows RFC 6750, section 3."""
 
     def __init__(self, detail: str, challenge: str = 'Bearer realm="todo", error="invalid_token"') -> None:
         super().__init__(401, detail, {"WWW-Authenticate": challenge})
 
 
+class NotFound(Problem):
+    """404: the user has nothing of that id. What belongs to somebody else is not found either."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(404, f"{name} not found.")
+
+
+class Conflict(Problem):
+    """409: the request conflicts with what is stored already."""
+
+    def __init__(self, detail: str, **extensions: Any) -> None:
+        super().__init__(409, detail, **extensions)
+
+
 class Unavailable(Problem):
-    """503: not the caller's fault, and worth another try in two seconds."""
+    """503: it is not the client's fault, and the request may succeed after some seconds."""
 
     def __init__(self, detail: str, **extensions: Any) -> None:
         super().__init__(503, detail, {"Retry-After": "2"}, **extensions)
 
 
+class UserGone(Unauthorized):
+    """401: Better Auth deleted the user after it had signed the token."""
+
+    def __init__(self) -> None:
+        super().__init__("The user that the token names no longer exists.")
+
+
 class Invalid(Problem):
-    """422: read, but not valid. `errors` says where and what, without what was sent."""
+    """422: the request can be read and is not valid. `errors` names the fields, not their values."""
 
     def __init__(self, *errors: Mapping[str, Any]) -> None:
-        super().__init__(422, "The request is not valid: see errors.", errors=errors)
+        super().__init__(422, "The request is not valid. See errors.", errors=errors)
 
 
-async def problem_response(request: Request, problem: Problem) -> JSONResponse:
-    """Write a problem, whoever raised it, as the answer to `request`."""
+T = TypeVar("T")
+
+
+def found(item: T | None, name: str) -> T:
+    """Return the item.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if item is None:
+        raise NotFound(name)
+    return item
+
+
+_CLOSE_CODES = {401: 1008, 503: 1013}
+
+
+async def problem_response(request: HTTPConnection, problem: Problem) -> JSONResponse:
+    """Answer a request with a problem; close a WebSocket (RFC 6455, section 7.4)."""
+    if isinstance(request, WebSocket):
+        await request.close(_CLOSE_CODES.get(problem.status, 1011), problem.detail)
     content = {
         "type": "about:blank",
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
-        "request_id": request.state.request_id,
+        "request_id": getattr(request.state, "request_id", ""),
         **problem.extensions,
     }
     return JSONResponse(content, problem.status, problem.headers, media_type="application/problem+json")
@@ -74,46 +115,61 @@ async def problem_response(request: Request, problem: Problem) -> JSONResponse:
 
 _DETAILS = {
     404: "There is nothing at this path.",
-    405: "This path does not know this method: the header Allow names those that it knows.",
+    405: "This path does not support this method. The header Allow lists those that it supports.",
 }
 
 
+def is_unreadable_body(error: HTTPException) -> bool:
+    """Return whether FastAPI 0.165 failed to read a body otherwise than by the syntax of its JSON.
+
+    The body is not UTF-8, is nested too deep, or has a number of 5,000 digits.
+    """
+    return error.status_code == 400 and error.detail == "There was an error parsing the body"
+
+
 async def on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
-    """Answer what the framework raised."""
-    if error.status_code == 400:
-        # FastAPI's only 400: a body that breaks the JSON parser otherwise than by its syntax
-        # (not UTF-8, nested too deep, a number of 5,000 digits).
+    """Answer an HTTPException, the framework's or an endpoint's."""
+    if is_unreadable_body(error):
         unreadable = {"loc": ["body"], "msg": "Body is not readable", "type": "json_unreadable"}
         return await problem_response(request, Invalid(unreadable))
     headers = error.headers
     if error.status_code == 405:
-        # Starlette names the methods of the path's first route alone.
-        asked = ({**request.scope, "method": method} for method in ("DELETE", "GET", "HEAD", "PATCH", "POST"))
+        # Starlette names only the methods of the path's first route.
+        asked = ({**request.scope, "method": method} for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"))
         routes = request.app.routes
         known = (one["method"] for one in asked if any(route.matches(one)[0] is Match.FULL for route in routes))
         headers = {"Allow": ", ".join(known)}
-    detail = _DETAILS.get(error.status_code, error.detail)
+    is_frameworks = error.detail == HTTPStatus(error.status_code).phrase
+    detail = _DETAILS.get(error.status_code, error.detail) if is_frameworks else error.detail
     return await problem_response(request, Problem(error.status_code, detail, headers))
 
 
-MAX_ERRORS = 20
-"""Things that a 422 tells at most: a small body can have thousands of unknown fields."""
+async def on_crash(request: Request, error: Exception) -> JSONResponse:
+    """Answer an exception of a middleware outside of `Guard`, which answers all others."""
+    if not isinstance(error, Problem):
+        error = Problem(500, CRASH)
+    return await problem_response(request, error)
 
-# The messages of pydantic and FastAPI that repeat a part of what was sent.
+
+CRASH = "Something went wrong on our side. The log has the cause, by request_id."
+MAX_ERRORS = 20
+"""The most errors that a 422 lists: a small body can have thousands of unknown fields."""
+
+# Messages of pydantic and FastAPI that would repeat a part of what was sent.
 _MESSAGES = {"uuid_parsing": "Input should be a valid UUID"}
 
 
 async def on_validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
-    """Answer what pydantic refused, without the input that FastAPI's own handler would repeat."""
+    """Answer a request that is not valid, without the input that FastAPI's own handler repeats."""
     errors = (
-        {"loc": _told(item), "msg": _MESSAGES.get(item["type"], item["msg"]), "type": item["type"]}
+        {"loc": _location(item), "msg": _MESSAGES.get(item["type"], item["msg"]), "type": item["type"]}
         for item in error.errors()[:MAX_ERRORS]
     )
     return await problem_response(request, Invalid(*errors))
 
 
-def _told(item: Mapping[str, Any]) -> list[str | int]:
-    """Where it went wrong; the name of an unknown field only when it is a plain identifier."""
+def _location(item: Mapping[str, Any]) -> list[str | int]:
+    """Return the path to a field; the name of an unknown one only if it is a plain identifier."""
     path: list[str | int] = list(item["loc"])
     name = str(path[-1])
     plain = name.isascii() and name.isidentifier() and len(name) <= 64
@@ -121,7 +177,7 @@ def _told(item: Mapping[str, Any]) -> list[str | int]:
 
 
 class ProblemDetails(BaseModel):
-    """What every error looks like (RFC 9457)."""
+    """An error (RFC 9457)."""
 
     type: Literal["about:blank"]
     title: str
@@ -131,7 +187,7 @@ class ProblemDetails(BaseModel):
 
 
 class InvalidField(BaseModel):
-    """One thing that is wrong with a request."""
+    """A field that is not valid, and why."""
 
     loc: list[str | int]
     msg: str
@@ -139,33 +195,6 @@ class InvalidField(BaseModel):
 
 
 class ValidationProblemDetails(ProblemDetails):
-    """A 422, which also says where."""
+    """An error that lists the fields that are not valid."""
 
     errors: list[InvalidField]
-
-
-def header(name: str, description: str) -> dict[str, Any]:
-    """Describe a header of an answer, for the OpenAPI document."""
-    return {"headers": {name: {"description": description, "schema": {"type": "string"}}}}
-
-
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe errors for the OpenAPI document: the `responses` of a router or a route."""
-    errors: dict[int | str, dict[str, Any]] = {
-        status: {"model": ProblemDetails, "description": Problem(status, "").title} for status in statuses
-    }
-    errors.get(401, {}).update(header("WWW-Authenticate", "Bearer, and why not (RFC 6750)."))
-    errors.get(503, {}).update(header("Retry-After", "Seconds after which to try again."))
-    errors.get(422, {}).update(model=ValidationProblemDetails)
-    return errors
-
-
-def name_media_type(openapi: dict[str, Any]) -> dict[str, Any]:
-    """Say in an OpenAPI document that errors are problem+json; FastAPI knows one type a route."""
-    operations = (operation for path in openapi["paths"].values() for operation in path.values())
-    for answers in (operation["responses"] for operation in operations):
-        for status, answer in answers.items():
-            if status >= "400" and "application/json" in answer["content"]:
-                body = answer["content"].pop("application/json")
-                answer["content"]["application/problem+json"] = body
-    return openapi

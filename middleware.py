@@ -1,4 +1,4 @@
-"""What surrounds every request, as pure ASGI: id and log line, CORS, size of the body, crash."""
+"""Middleware around every request, as pure ASGI: id and log line, CORS, size of the body, crashes."""
 
 import logging
 import re
@@ -11,7 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from errors import Problem, problem_response
+from errors import CRASH, Problem, problem_response
 
 log = logging.getLogger("todo")
 
@@ -22,9 +22,9 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 class RequestLog:
-    """Give each request an id, the client's if it is sane, and write a line when it is answered.
+    """Set the id of each request, the client's if it is sane, and log a line when it is answered.
 
-    Outermost, because CORS answers a preflight by itself.
+    It is the outermost middleware, because CORS answers a preflight by itself.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -38,27 +38,28 @@ class RequestLog:
         request_id = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         if not _SANE_ID.fullmatch(request_id):
             request_id = uuid4().hex
-        scope.setdefault("state", {})["request_id"] = request_id
-        status = 0
+        state = scope.setdefault("state", {})
+        state |= {"request_id": request_id, "status": 0, "is_answered": False}
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                state["status"] = message["status"]
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            elif message["type"] == "http.response.body":
+                state["is_answered"] = not message.get("more_body", False)
             await send(message)
 
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            # Percent-encoded, so that nobody can forge a line. Mangum knows no raw path.
+            # The path is percent-encoded, so that nobody can forge a line. Mangum has no raw path.
             path = (scope.get("raw_path") or quote(scope["path"]).encode()).decode("ascii", "replace")
             milliseconds = (perf_counter() - started) * 1000
-            log.info("%s %s %d %.1fms %s", scope["method"], path, status, milliseconds, request_id)
+            log.info("%s %s %d %.1fms %s", scope["method"], path, state["status"], milliseconds, request_id)
 
 
 class CORS(CORSMiddleware):
-    """Starlette's, except that a preflight it refuses is told like every other error."""
+    """Starlette's CORS, which answers a refused preflight with the same JSON as other errors."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope) if scope.get("method") == "OPTIONS" else Headers()
@@ -74,9 +75,9 @@ class CORS(CORSMiddleware):
 
 
 class Guard:
-    """Refuse bodies over `MAX_BODY`, and turn a crash into a readable 500.
+    """Refuse bodies over `MAX_BODY`, and answer a crash with a readable 500.
 
-    Inside CORS: a browser hides an answer without CORS headers from the code that asked.
+    It is inside of CORS, because a browser hides an answer without CORS headers from the page.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -86,22 +87,27 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        state = scope["state"]
         try:
             await self.app(scope, await _bounded(scope, receive), send)
         except Exception as error:
+            if state["status"]:
+                log.exception("crash after the answer to request %s", state["request_id"])
+                if not state["is_answered"]:
+                    raise  # a stream broke off: the server closes the connection, so the client notices
+                return  # a background task failed
             if not isinstance(error, Problem):
-                request_id = scope["state"]["request_id"]
-                log.exception("crash in request %s", request_id)
-                error = Problem(500, "This is a bug; the server's log tells more by request_id.")
+                log.exception("crash in request %s", state["request_id"])
+                error = Problem(500, CRASH)
             answer = await problem_response(Request(scope), error)
             await answer(scope, receive, send)
 
 
 async def _bounded(scope: Scope, receive: Receive) -> Receive:
-    """Give a `receive` that brings no more than `MAX_BODY`.
+    """Return a `receive` that reads no more than `MAX_BODY`.
 
-    A Content-Length is believed: the server reads no more than it says. A chunked body is read
-    here, before anything else happens, and handed on.
+    Content-Length is trusted, because the server reads no more than it says. A chunked body is
+    read here, before anything else happens.
     """
     headers = dict(scope["headers"])
     length = headers.get(b"content-length", b"")
@@ -127,5 +133,5 @@ async def _bounded(scope: Scope, receive: Receive) -> Receive:
 
 
 def _too_large() -> Problem:
-    # The connection is closed, so that the server need not read the rest.
+    # The connection is closed, so that the server does not have to read the rest.
     return Problem(413, f"The body is over {MAX_BODY // 1024} KiB.", {"Connection": "close"})

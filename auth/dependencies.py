@@ -1,22 +1,18 @@
-"""Who is asking: the bearer token of a request -> `CurrentUser`."""
+"""Authenticate a request by its bearer token. Endpoints declare this as `CurrentUser`."""
 
-import re
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Depends, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
+from fastapi import Depends
 from fastapi.security import HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
-from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from auth.keys import KeySet, KeysUnavailable
+from auth.keys import FETCH_WINDOW, KeySet, KeysUnavailable
 from auth.tokens import InvalidToken, TokenVerifier
 from config import settings
-from errors import Problem, Unauthorized, Unavailable
+from db import require_schema
+from errors import Unauthorized, Unavailable
 from models.user import UserId, parse_user_id
 
 signing_keys = KeySet(str(settings.better_auth_jwks_url))
@@ -25,32 +21,40 @@ token_verifier = TokenVerifier(signing_keys, settings.better_auth_issuer, settin
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedUser:
-    """Whoever the token names. That their account still exists is for the database to say."""
+    """Name the user of a verified token. The account may have been deleted since Better Auth signed the token."""
 
     id: UserId
 
 
 class BetterAuthToken(HTTPBearer):
-    """The scheme that the OpenAPI document tells, and the dependency that verifies it, in one."""
+    """Verify the bearer token of a request, and describe this scheme in the OpenAPI document."""
 
-    async def __call__(self, request: HTTPConnection) -> AuthenticatedUser:  # type: ignore[override]  # further
-        """Verify the bearer token of a request.
+    async def __call__(self, request: HTTPConnection) -> AuthenticatedUser:  # type: ignore[override]  # returns a user
+        """Return the user whom the token of a request names.
 
         Raises:
-            Unauthorized: there is none, or it proves nothing.
-            Unavailable: no signing key was ever fetched.
+            Unauthorized: There is no token, or it proves nothing.
+            Unavailable: The key of the token could not be searched for, or the database is not as the
+                settings say.
         """
         scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
         if scheme.lower() != "bearer" or not token:
-            # RFC 6750, section 3.1: no error code for who did not try.
-            raise Unauthorized("There is no token: send 'Authorization: Bearer <JWT>'.", 'Bearer realm="todo"')
+            # RFC 6750, section 3.1: a request without a token is not answered with an error code.
+            raise Unauthorized(
+                "There is no token. Send the header 'Authorization: Bearer <JWT>'.", 'Bearer realm="todo"'
+            )
         try:
-            return AuthenticatedUser(parse_user_id(await token_verifier.verify(token)))
+            subject = await token_verifier.verify(token)
         except InvalidToken as error:
             raise Unauthorized(str(error)) from None
-        except KeysUnavailable:
-            raise Unavailable("Better Auth's signing keys could not be fetched yet.") from None
+        except KeysUnavailable as error:
+            unavailable = Unavailable(str(error))
+            unavailable.headers = {"Retry-After": f"{FETCH_WINDOW:.0f}"}
+            raise unavailable from None
+        try:
+            return AuthenticatedUser(parse_user_id(subject))
         except ValueError:
+            await require_schema()  # the settings may name another type of id than the database has
             raise Unauthorized("The token's subject cannot be a user of this database.") from None
 
 
@@ -60,31 +64,3 @@ get_current_user = BetterAuthToken(
     description="From `GET /api/auth/token` of the Better Auth server.",
 )
 CurrentUser = Annotated[AuthenticatedUser, Depends(get_current_user)]
-
-
-_JSON = re.compile(r"application/([\w.-]+\+)?json\s*(;|$)", re.IGNORECASE)
-
-
-class TokenFirstRoute(APIRoute):
-    """A route that asks for the token before it complains about the request, and then for JSON.
-
-    FastAPI parses the body before it resolves dependencies, so a stranger whose JSON is broken
-    would hear about the JSON. And it takes a body that does not say what it is for a wrong one,
-    where it is 415: `curl -d` without a header says that it sends a form, for one.
-    """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap FastAPI's handler; costs nothing unless the request is refused."""
-        handle = super().get_route_handler()
-
-        async def handle_token_first(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except (RequestValidationError, HTTPException):
-                await get_current_user(request)
-                is_json = _JSON.match(request.headers.get("content-type", ""))
-                if self.body_field and not is_json and await request.body():
-                    raise Problem(415, "Send JSON, and the header 'Content-Type: application/json'.") from None
-                raise
-
-        return handle_token_first

@@ -1,8 +1,8 @@
-"""Better Auth's signing keys: fetched on first need, kept, renewed beside the requests.
+"""Fetch Better Auth's signing keys on first use, keep them, and renew them in the background.
 
-Better Auth 1.7 serves them without cache headers, makes a new one the moment it first signs with
-it, and answers 429 to more than ten requests a second. So a set is kept, refetched when a token
-names a key that is not in it, and never given up because a fetch failed.
+Better Auth 1.7 serves its key set without cache headers. It publishes a new key when it first signs
+with it, and it answers 429 above ten requests a second. So this module keeps a key set, fetches it
+again when a token names an unknown key, and does not drop it when a fetch fails.
 """
 
 import asyncio
@@ -26,45 +26,52 @@ from jwt.exceptions import PyJWTError
 log = logging.getLogger("todo.auth")
 
 TIMEOUT = 5.0
-"""Seconds that a fetch may take, connecting included."""
+"""Limit a fetch to this many seconds, connecting included."""
 MAX_BYTES = 256 * 1024
-"""A key set that is longer is none."""
-RETRY = 1.0
-"""Seconds between two fetches while there is no key set."""
-VAIN_FETCHES, VAIN_WINDOW = 2, 10.0
-"""Fetches that may fail or bring nothing new within so many seconds; then tokens with unknown keys
-cause no more of them."""
+"""Refuse a key set that is longer than this."""
+RETRY_AFTER = 1.0
+"""Wait this many seconds between two fetches while there is no key set."""
+FETCH_BUDGET, FETCH_WINDOW = 2, 10.0
+"""Allow this many fetches that fail or bring no change within this many seconds. Tokens cannot
+cause more fetches than that, however many unknown keys and wrong signatures they have."""
 RENEW_AFTER = 300.0
-"""Seconds after which a set is renewed in the background."""
+"""Renew the key set in the background when it is older than this many seconds."""
 EXPIRE_AFTER = 600.0
-"""Seconds after which a set is renewed before it is used again: a key that Better Auth has taken
-back is accepted no longer, also in a process that was frozen meanwhile."""
+"""Renew the key set before its next use when it is older than this many seconds. A process that was
+frozen for hours would otherwise accept a key that Better Auth has withdrawn."""
 
-# What a key is able to sign is told by its type, not by its `alg`: before Better Auth 1.7 that
-# member repeated the configuration, whatever the key was.
-_ALGORITHMS = {"OKP Ed25519": ("EdDSA",), "EC P-256": ("ES256",), "EC P-521": ("ES512",), "RSA": ("RS256", "PS256")}
+# The type of a key decides, not its `alg`. Before version 1.7 Better Auth wrote the configured
+# algorithm into `alg`, also for older keys of another type.
+_ALGORITHMS_BY_TYPE = {
+    "OKP Ed25519": ("EdDSA",),
+    "EC P-256": ("ES256",),
+    "EC P-521": ("ES512",),
+    "RSA": ("RS256", "PS256"),
+}
+ALGORITHMS = tuple(name for names in _ALGORITHMS_BY_TYPE.values() for name in names)
+"""List every algorithm that Better Auth can sign with (RFC 7518, RFC 8037)."""
 
 
 class KeysUnavailable(Exception):
-    """No key set was ever fetched."""
+    """Report that a key could not be searched for. The message is a sentence for the client."""
 
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A public key, and the algorithms (RFC 7518, RFC 8037) that it may verify."""
+    """Pair a public key with the algorithms that it may verify."""
 
     public: Any
     algorithms: tuple[str, ...]
 
 
 def parse_key_set(document: Any) -> dict[str, SigningKey]:
-    """Take the usable keys out of a JWK set (RFC 7517), by `kid`.
+    """Return the usable keys of a JWK set (RFC 7517) by their `kid`.
 
-    Left out: keys without `kid`, symmetric ones, ones for encryption, RSA under 2048 bits
-    (RFC 7518, section 3.3), and whatever is not a key.
+    Keys without `kid`, symmetric keys, keys for encryption, RSA keys under 2048 bits (RFC 7518,
+    section 3.3) and malformed keys are left out.
 
     Raises:
-        ValueError: the document has no usable key.
+        ValueError: The document has no usable key.
     """
     keys = {}
     with suppress(KeyError, TypeError):
@@ -72,12 +79,12 @@ def parse_key_set(document: Any) -> dict[str, SigningKey]:
             with suppress(PyJWTError, KeyError, TypeError, ValueError, AttributeError):
                 keys[jwk["kid"]] = _signing_key(jwk)
     if not keys:
-        raise ValueError("no usable key")
+        raise ValueError("The key set has no usable key.")
     return keys
 
 
 def _signing_key(jwk: dict[str, Any]) -> SigningKey:
-    algorithms = _ALGORITHMS[f"{jwk['kty']} {jwk.get('crv', '')}".strip()]
+    algorithms = _ALGORITHMS_BY_TYPE[f"{jwk['kty']} {jwk.get('crv', '')}".strip()]
     public = PyJWK(jwk, algorithm=algorithms[0]).key
     encrypts = jwk.get("use", "sig") != "sig" or "verify" not in jwk.get("key_ops", ["verify"])
     if encrypts or (isinstance(public, RSAPublicKey) and public.key_size < 2048):
@@ -85,116 +92,133 @@ def _signing_key(jwk: dict[str, Any]) -> SigningKey:
     return SigningKey(public, algorithms)
 
 
-def _since(moment: float) -> float:
-    # The wall clock, because the other one may stand still while a process is frozen; in both
-    # directions, because this one may be set back.
+def _seconds_since(moment: float) -> float:
+    # The monotonic clock may stop while a process is frozen, so this uses the wall clock. The wall
+    # clock may be set back, so this counts in both directions.
     return abs(time() - moment)
 
 
 def _download(url: str) -> bytes:
-    """Fetch a key set over HTTP/1.1, without following redirects.
+    """Return the body of `url`. Redirects are not followed.
 
-    By the standard library and in a worker thread: importing an HTTP client is a tenth of a cold
-    start, and every cold start needs the keys.
+    This runs in a worker thread and uses the standard library. Importing an HTTP client takes a
+    tenth of a cold start, and every cold start needs the keys.
 
     Raises:
-        OSError, http.client.HTTPException, ValueError: it cannot be had; says why.
+        OSError, http.client.HTTPException, ValueError: The fetch failed. The message is the reason.
     """
     deadline = monotonic() + TIMEOUT
     parts = urlsplit(url)
     connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    with closing(connect(parts.hostname or "", parts.port, timeout=TIMEOUT)) as connection:
+    # The port is always passed, because http.client reads "::1" without one as the port 1 of ":".
+    port = parts.port or connect.default_port
+    with closing(connect(parts.hostname or "", port, timeout=TIMEOUT)) as connection:
         target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         connection.request("GET", target, headers={"Accept": "application/json", "User-Agent": "todo-api"})
         with connection.getresponse() as response:
             if response.status != HTTPStatus.OK:
-                raise ValueError(f"answered {response.status}")
+                raise ValueError(f"The server answered {response.status}.")
             body = b""
             while chunk := response.read1():
                 body += chunk
                 if len(body) > MAX_BYTES:
-                    raise ValueError(f"longer than {MAX_BYTES} bytes")
+                    raise ValueError(f"The answer is longer than {MAX_BYTES} bytes.")
                 if monotonic() > deadline:
                     raise TimeoutError
     return body
 
 
 class KeySet:
-    """The keys at `url`. For one event loop, without locks: every step between awaits is whole."""
+    """Fetch and keep the keys of `url`.
+
+    An instance is used on one event loop. It needs no locks, because no other code runs between two
+    awaits.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.keys: Mapping[str, SigningKey] = {}
-        """The last good set, replaced as a whole when it has changed; empty: none was ever fetched."""
-        self._fetched_at = self._tried_at = self._answered_at = float("-inf")
-        self._vain: deque[float] = deque(maxlen=VAIN_FETCHES)
+        """Map each `kid` to its key. A change replaces the whole mapping. It is empty before the first fetch."""
+        self._renewed_at = self._started_at = self._ended_at = float("-inf")
+        self._spent: deque[float] = deque(maxlen=FETCH_BUDGET)
         self._fetch: asyncio.Task[None] | None = None
+        self._fetches = 0
 
     def is_fresh(self) -> bool:
-        """Say whether the set may be used without waiting; renews it in the background when it is old.
+        """Return whether the key set may be used at once. Start to renew it when it is old.
 
-        A set that could not be renewed when it was due stays as good as it was.
+        A key set stays valid when it was due and the fetch failed.
         """
-        if _since(self._fetched_at) > RENEW_AFTER:
+        if _seconds_since(self._renewed_at) > RENEW_AFTER:
             self._start_fetch()
-        return _since(self._answered_at) < EXPIRE_AFTER
+        return _seconds_since(self._ended_at) < EXPIRE_AFTER
 
     async def find(self, kid: str, instead_of: SigningKey | None = None) -> SigningKey | None:
-        """Give the key named `kid`; `None` when Better Auth has none of that name.
+        """Return the key named `kid`, or `None` when Better Auth has no such key.
 
-        A known key is given at once, a fetch in progress or not, until the set has expired.
+        A known key is returned at once until the key set has expired, also during a fetch.
 
         Args:
-            kid: the name.
-            instead_of: a key of that name that will not do: the set is fetched again for another.
+            kid: The name of the key.
+            instead_of: The key of that name that did not fit a token. The key set is fetched again
+                to find its replacement. The same key is returned when there is none.
 
         Raises:
-            KeysUnavailable: no key set was ever fetched.
+            KeysUnavailable: There is no key set yet, or the key is unknown and the budget for
+                fetches is spent.
         """
-        under_way = self._fetch is not None
+        fetches, in_progress = self._fetches, self._fetch is not None
         if self.is_fresh() and self._has(kid, instead_of):
             return self.keys[kid]
         await self.renew()
-        if under_way and not self._has(kid, instead_of):
-            # Better Auth may have answered the fetch that was under way before it made the key.
+        if in_progress and not self._has(kid, instead_of):
+            # Better Auth may have answered the fetch in progress before it made the key.
             await self.renew()
         if not self.keys:
-            raise KeysUnavailable
+            raise KeysUnavailable("Better Auth's signing keys could not be fetched yet.")
+        if kid not in self.keys and self._fetches == fetches:
+            # No fetch has started since this search began, so the key may exist.
+            raise KeysUnavailable("The token's key is not known yet. The keys can be fetched again in a few seconds.")
         return self.keys.get(kid)
 
     def _has(self, kid: str, instead_of: SigningKey | None) -> bool:
         return self.keys.get(kid) not in (None, instead_of)
 
     async def renew(self) -> None:
-        """Fetch the set, unless that was in vain too often just now; wait for a fetch in progress."""
+        """Wait for the fetch in progress. Start one if there is none and the budget allows it."""
         self._start_fetch()
         if self._fetch:
-            # Shielded: a client that goes away must not end the fetch that others wait for.
+            # Other requests wait for the same fetch, so a client that disconnects must not cancel it.
             await asyncio.shield(self._fetch)
 
     def _start_fetch(self) -> None:
         if self._fetch and self._fetch.get_loop() is not asyncio.get_running_loop():
-            self._fetch = None  # on some hosts each call brings a loop of its own; that one is gone
-        spent = len(self._vain) == VAIN_FETCHES and _since(self._vain[0]) < VAIN_WINDOW
-        if self._fetch is None and not (spent if self.keys else _since(self._tried_at) < RETRY):
-            self._tried_at = time()
-            self._fetch = asyncio.create_task(self._fetch_set())
+            # Some hosts run each call on a new event loop. The fetch ended with its loop.
+            self._fetch = None
+        if self.keys:
+            wait = len(self._spent) == FETCH_BUDGET and _seconds_since(self._spent[0]) < FETCH_WINDOW
+        else:
+            wait = _seconds_since(self._started_at) < RETRY_AFTER
+        if self._fetch is None and not wait:
+            self._started_at = time()
+            self._fetches += 1
+            self._fetch = asyncio.create_task(self._fetch_keys())
 
-    async def _fetch_set(self) -> None:
+    async def _fetch_keys(self) -> None:
         try:
             async with asyncio.timeout(TIMEOUT):
                 download = anyio.to_thread.run_sync(_download, self.url, abandon_on_cancel=True)
                 keys = parse_key_set(json.loads(await download))
-            self._fetched_at = time()
+            self._renewed_at = time()
             if keys == self.keys:
-                self._vain.append(time())
+                self._spent.append(time())
             else:
                 self.keys = keys
-                self._vain.clear()
+                self._spent.clear()
         except (OSError, HTTPException, ValueError, RecursionError) as error:
-            # The last good set stays: Better Auth may be down or answer 429 for a while.
-            self._vain.append(time())
-            log.warning("signing keys not renewed: %s: %r", self.url, error)
+            # The last key set stays valid, because Better Auth may be down or answer 429 for a while.
+            self._spent.append(time())
+            log.warning("The signing keys were not renewed from %s: %r", self.url, error)
         finally:
-            self._answered_at = time()
+            self._ended_at = time()
             self._fetch = None

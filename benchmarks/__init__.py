@@ -1,5 +1,5 @@
-"""Benchmarks: what the API costs, beside other ways to write it. No part of the app; see `make help`.
+"""Measure the API, and compare it with other implementations. `make help` lists the benchmarks.
 
-They stand on what `make run` and the tests are made of: the embedded PostgreSQL of `dev`, and of
-`tests` the issuer of tokens and the proxy that reads along what is said to PostgreSQL.
+This package is not a part of the app. It uses the embedded PostgreSQL of `dev`. From `tests` it uses
+the issuer of tokens and the proxy that records the messages to PostgreSQL.
 """

@@ -1,7 +1,7 @@
-"""CPU per request of the API and its peers, and what a database far away costs: `make bench`.
+"""Measure the CPU per request of the API and its peers, and requests to a distant database: `make bench`.
 
-All run at the same time, and are asked in turn, in several rounds: what else the machine does meets
-all of them. A ratio is the median of those of the rounds.
+All servers run at the same time and are measured in turn, in several rounds. Other load on the
+machine therefore affects all of them. A ratio is the median of the ratios of the rounds.
 """
 
 import sys
@@ -16,23 +16,24 @@ from benchmarks.load import ROUTES, Load, check_wrk, drive
 from benchmarks.servers import Problem, Running
 from benchmarks.stage import Stage, reset, stage
 
-_WARM_UP = 4  # seconds for each route of each peer, which are not counted
+_WARM_UP = 4  # seconds for each route of each peer before the measured rounds
 _NOTE = """\
-wrk with 8 connections; rounds of {seconds} s for each route of each: {rounds}; medians. One process each, all with
-LOG_LEVEL=warning, five connections to the same PostgreSQL over its Unix socket, and EdDSA tokens of 200 users with 20
-todos; this API remembers which it has verified, the others verify each anew. CPU is milliseconds per request of the
-server process, user and system, all threads and children; that of the database and of wrk is not in it, but they
-share the machine. The ratio is our CPU by theirs."""
+wrk uses 8 connections. Each route of each server is measured in {rounds} rounds of {seconds} s, and the values are
+medians. Each server is one process with LOG_LEVEL=warning and five connections to the same PostgreSQL over its Unix
+socket. The EdDSA tokens are those of 200 users with 20 todos. This API remembers verified tokens, and the others verify
+a token each time. CPU is the milliseconds per request, user and system, of the server with its threads and child
+processes. The CPU of the database and of wrk is not included, but they share the machine. The ratio is the CPU of this
+API divided by the CPU of the other server."""
 
 Results = dict[tuple[str, str], list[Load]]
-"""By route and peer: the rounds."""
+"""Map a route and a peer to the loads of the rounds."""
 
 
 def start(stage: Stage, names: list[str], running: ExitStack) -> dict[str, tuple[Running, str]]:
-    """Start the peers that can run here, and say of the others why not.
+    """Start the peers that can run here, and report why the others cannot.
 
     Returns:
-        Of each the server, and the URL of its database.
+        The server of each peer, and the URL of its database.
     """
     started = {}
     for name in names:
@@ -40,7 +41,7 @@ def start(stage: Stage, names: list[str], running: ExitStack) -> dict[str, tuple
         try:
             peer.prepare()
         except Problem as problem:
-            print(f"Without {name}: {problem}", file=sys.stderr)
+            print(f"{name} is skipped. {problem}", file=sys.stderr)
             continue
         url = stage.database(name)
         server = running.enter_context(stage.serving(url, peer.command, peer.folder, **peer.variables()))
@@ -53,12 +54,12 @@ def start(stage: Stage, names: list[str], running: ExitStack) -> dict[str, tuple
 
 
 def compare(stage: Stage, options: Namespace) -> tuple[Results, list[str]]:
-    """Measure, and give the results and the names of those who took part."""
+    """Measure the peers. Return the results and the names of the peers that ran."""
     results: Results = defaultdict(list)
     with ExitStack() as running:
         started = start(stage, options.peers, running)
         if not started:
-            raise Problem("Nobody is left to be measured.")
+            raise Problem("None of the peers can run here.")
         names = list(started)
         for number in range(options.rounds + 1):
             for route in options.routes:
@@ -69,12 +70,12 @@ def compare(stage: Stage, options: Namespace) -> tuple[Results, list[str]]:
                     if number:
                         results[route, name].append(load)
                         print(f"{number}/{options.rounds} {route:6} {name:14} {load.cpu:.3f} ms", file=sys.stderr)
-            names = names[1:] + names[:1]  # whoever came first comes last in the next round
+            names = names[1:] + names[:1]  # the first peer is the last one in the next round
     return results, list(started)
 
 
 def tables(results: Results, names: list[str], routes: list[str]) -> list[str]:
-    """Lay out a table for each route."""
+    """Return a Markdown table for each route."""
     parts = []
     for route in routes:
         rows = []
@@ -94,7 +95,7 @@ def tables(results: Results, names: list[str], routes: list[str]) -> list[str]:
 
 
 def main(options: Namespace) -> None:
-    """Measure, and report."""
+    """Run the benchmark, and write its report."""
     check_wrk()
     with stage() as set_up:
         results, names = compare(set_up, options)

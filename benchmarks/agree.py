@@ -1,4 +1,4 @@
-"""Whether a server does what all of them have to do; else comparing them would say nothing."""
+"""Check that a server does the same as the others. Otherwise a comparison would be meaningless."""
 
 import json
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ _REFUSED = (400, 422)
 
 
 def check(server: Running, stage: Stage) -> None:
-    """Ask for each route as the owner, as somebody else, and with tokens that prove nothing.
+    """Request each route as the owner, as another user, and with invalid tokens.
 
     Raises:
-        Problem: an answer is not as it has to be.
+        Problem: an answer is wrong.
     """
     me, other = stage.people[:2]
     path = f"/api/todos/{me.todos[0]}"
@@ -29,14 +29,14 @@ def check(server: Running, stage: Stage) -> None:
 
     todos = ask("GET", "/api/todos")
     agree([todo["id"] for todo in todos] == me.todos[::-1], f"list {TODOS} todos, newest first")
-    agree(set(todos[0]) == _FIELDS, f"answer {', '.join(sorted(_FIELDS))}")
+    agree(set(todos[0]) == _FIELDS, f"return the fields {', '.join(sorted(_FIELDS))}")
     before = ask("GET", path)
-    agree(before["user_id"] == me.id and before["updated_at"] is None, "answer what is stored")
-    agree(ask("POST", "/api/todos", {"title": "new"}, (201,))["title"] == "new", "store what is sent")
+    agree(before["user_id"] == me.id and before["updated_at"] is None, "return the stored todo")
+    agree(ask("POST", "/api/todos", {"title": "new"}, (201,))["title"] == "new", "store a new todo")
     changed = ask("PATCH", path, {"title": "changed"})
-    agree(changed["title"] == "changed" and changed["updated_at"], "change what is sent")
-    agree(changed["description"] == before["description"], "leave alone what is not sent")
-    agree(ask("POST", f"{path}/toggle")["completed"] is not before["completed"], "toggle")
+    agree(changed["title"] == "changed" and changed["updated_at"], "change the field that is sent")
+    agree(changed["description"] == before["description"], "keep the field that is not sent")
+    agree(ask("POST", f"{path}/toggle")["completed"] is not before["completed"], "toggle a todo")
     for title in ("", "x" * 201):
         ask("POST", "/api/todos", {"title": title}, _REFUSED)
         ask("PATCH", path, {"title": title}, _REFUSED)

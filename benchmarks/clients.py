@@ -1,4 +1,4 @@
-"""What becomes of it when 512 clients ask at once, and whether two processes do more: `make bench-clients`."""
+"""Measure 512 clients at once, and two processes compared with one: `make bench-clients`."""
 
 import sys
 from argparse import Namespace
@@ -17,17 +17,17 @@ from benchmarks.stage import Stage, stage
 
 FEW, MANY = 8, 512
 WAIT_TARGET = 15
-"""How much longer than its fair share somebody may wait: p99 of many, by p50 of few times many by few."""
+"""Limit how much longer than its fair share a client waits. The share is the p50 of few, times many / few."""
 HEALTH_TARGET = 100  # milliseconds
-_PAUSE = 0.05  # seconds between two looks at the health
+_PAUSE = 0.05  # seconds between two requests of /health
 _SCALING_CLIENTS = 64
 _CORES = 6
-"""From so many cores on, two processes, the database and wrk are not in each other's way."""
+"""Rate two processes only with this many cores. With fewer they share cores with the database and wrk."""
 
 
 @contextmanager
 def watched(server: Running) -> Iterator[list[float]]:
-    """Ask for /health while the block runs; the list fills with milliseconds, and with `inf` for a failure."""
+    """Request /health while the block runs. The list gets the milliseconds, and `inf` for a failure."""
     times: list[float] = []
     stop = Event()
 
@@ -49,28 +49,28 @@ def watched(server: Running) -> Iterator[list[float]]:
 
 
 def many_clients(stage: Stage, seconds: int) -> list[list[str]]:
-    """Ask as few and then as many, and give the rows of the report."""
+    """Measure few clients, then many, and return the rows of the report."""
     with stage.serving(stage.database("clients")) as server:
         drive(stage, server, MIX, 3)
         few = drive(stage, server, MIX, seconds // 3, connections=FEW)
         with watched(server) as health:
             many = drive(stage, server, MIX, seconds, connections=MANY)
     if float("inf") in health:
-        raise Problem(f"/health failed {health.count(float('inf'))} times of {len(health)}.")
+        raise Problem(f"/health failed in {health.count(float('inf'))} of {len(health)} requests.")
     waited = many.p99 / (few.p50 * MANY / FEW)
     alive = quantiles(health, n=100)[98]
     fair = report.target(waited, WAIT_TARGET)
     healthy = report.target(alive, HEALTH_TARGET, " ms")
     return [
         [f"{FEW} clients", *few.cells(), ""],
-        [f"{MANY} clients", *many.cells(), "no error: met"],
-        [f"p99 of {MANY}, by {MANY // FEW} times the p50 of {FEW}", "", "", "", f"{waited:.2f}", fair],
-        ["`/health` meanwhile", "", "", f"{median(health):.1f}", f"{alive:.1f}", healthy],
+        [f"{MANY} clients", *many.cells(), "no error, met"],
+        [f"p99 of {MANY} / ({MANY // FEW} * p50 of {FEW})", "", "", "", f"{waited:.2f}", fair],
+        [f"`/health` during {MANY} clients", "", "", f"{median(health):.1f}", f"{alive:.1f}", healthy],
     ]
 
 
 def scaling(stage: Stage, seconds: int, rounds: int) -> list[str]:
-    """Compare one process with two, in turn, and give a row of the report."""
+    """Measure one process and two in turn, and return a row of the report."""
     rates: list[float] = []
     costs: list[float] = []
     with (
@@ -81,22 +81,25 @@ def scaling(stage: Stage, seconds: int, rounds: int) -> list[str]:
             by_one, by_two = (
                 drive(stage, server, MIX, seconds, connections=_SCALING_CLIENTS, threads=2) for server in (one, two)
             )
-            if number:  # the first warms up
+            if number:  # the first round is the warm-up
                 rates.append(by_two.rate / by_one.rate)
                 costs.append(by_two.cpu / by_one.cpu)
     cores = psutil.cpu_count() or 1
-    note = f"says little: {cores} cores for two processes, PostgreSQL and wrk" if cores < _CORES else ""
-    return ["two processes, by one", f"{median(costs):.2f}", f"{median(rates):.2f}", "", "", note]
+    note = f"not measurable on {cores} cores with PostgreSQL and wrk" if cores < _CORES else ""
+    return ["two processes / one", f"{median(costs):.2f}", f"{median(rates):.2f}", "", "", note]
 
 
 def main(options: Namespace) -> None:
-    """Measure, and report."""
+    """Run the benchmark, and write its report."""
     check_wrk()
     with stage() as set_up:
         rows = many_clients(set_up, options.seconds)
-        print("One process and two ...", file=sys.stderr)
+        print("Comparing one process with two ...", file=sys.stderr)
         rows.append(scaling(set_up, options.seconds // 6, options.rounds))
-    note = f"wrk, keep-alive, list, get, patch and toggle mixed; {MANY} clients for {options.seconds} s on one process."
+    note = (
+        "wrk sends a mix of list, get, patch and toggle over connections that stay open.\n"
+        f"{MANY} clients use one process for {options.seconds} s."
+    )
     head = ["", "CPU ms", "req/s", "p50 ms", "p99 ms", "target"]
     report.write("bench-clients", "Many clients", [note, report.table(head, rows)], options)
 

@@ -1,6 +1,6 @@
-"""How long from the start of the process to the first answer, beside importing what it is made of.
+"""Measure the time from the start of a process to its first answer, and compare it with the imports.
 
-`make bench-cold`. Both run on the same interpreter, with their .pyc files there, in turn.
+`make bench-cold` runs this. Both run in turn on the same interpreter, and their .pyc files exist.
 """
 
 import socket
@@ -25,27 +25,28 @@ TARGET = 1.25
 _AND_TELL = "; import time; print(time.monotonic(), time.process_time())"
 _TIMEOUT = 30  # seconds
 _NOTE = """\
-Medians of {} starts of each, in turn, with .pyc files there; the schema is up to date, database and key server are on
-this machine. Importing is `{}`, and no more."""
+The values are medians of {} starts of each process, in turn. The .pyc files exist, the schema is up to date, and the
+database and the key server are on this machine. The imports are
+`{}`."""
 
 Times = tuple[float, float]
-"""Milliseconds: by the clock, and of CPU."""
+"""Milliseconds of wall-clock time and of CPU time."""
 
 
 def importing(folder: Path) -> Times:
-    """Start a process that only imports, and give how long it took until that was done."""
+    """Start a process that only imports, and return the time until the imports are done."""
     arguments = [sys.executable, "-c", IMPORTS + _AND_TELL]
-    started = time.monotonic()  # of the system: the same in all processes
+    started = time.monotonic()  # this clock is the same in all processes
     done = subprocess.run(arguments, cwd=folder, env=environment(), capture_output=True, text=True, check=True)
     finished, cpu = map(float, done.stdout.split())
     return (finished - started) * 1000, cpu * 1000
 
 
 def answering(stage: Stage, url: str) -> Times:
-    """Start the API, ask for the todos until they come, and give how long that took.
+    """Start the API, request the todos until it returns them, and return the time.
 
     Raises:
-        Problem: they never come.
+        Problem: it does not return them in time.
     """
     port = free_port()
     token = stage.people[0].token
@@ -57,19 +58,19 @@ def answering(stage: Stage, url: str) -> Times:
         while not _ok(port, request):
             if server.poll() is not None or time.monotonic() - started > _TIMEOUT:
                 raise Problem(f"The API does not answer 200:\n{log.read_text()}")
-            time.sleep(0.002)  # a core is left to the one that is measured
+            time.sleep(0.002)  # this leaves a core to the measured process
         finished = time.monotonic()
         cpu = psutil.Process(server.pid).cpu_times()
         return (finished - started) * 1000, (cpu.user + cpu.system) * 1000
 
 
 def round_trips(stage: Stage, url: str) -> float:
-    """Give the milliseconds that nobody can save: a new connection, two statements on it, the keys."""
+    """Return the milliseconds that every process needs for a connection, two statements and the keys."""
     started = time.monotonic()
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass('todo')")
         cursor.execute("SELECT * FROM todo LIMIT 20")
-    with urlopen(f"{stage.issuer.origin}/api/auth/jwks") as answer:  # noqa: S310  # of this process
+    with urlopen(f"{stage.issuer.origin}/api/auth/jwks") as answer:  # noqa: S310  # this process serves it
         answer.read()
     return (time.monotonic() - started) * 1000
 
@@ -84,12 +85,12 @@ def _ok(port: int, request: bytes) -> bool:
 
 
 def main(options: Namespace) -> None:
-    """Measure, and report."""
+    """Run the benchmark, and write its report."""
     with stage() as set_up:
         url = set_up.database("cold")
         runs = [(importing(set_up.folder), answering(set_up, url)) for _ in range(options.runs + 1)]
         trips = median(round_trips(set_up, url) for _ in range(options.runs))
-    del runs[0]  # which wrote the .pyc files
+    del runs[0]  # the first run wrote the .pyc files
     floor, ours = ([median(kind) for kind in zip(*times, strict=True)] for times in zip(*runs, strict=True))
     ratio = median((ours[0] - trips) / floor[0] for floor, ours in runs)
     of_cpu = median(ours[1] / floor[1] for floor, ours in runs)

@@ -1,4 +1,4 @@
-"""How every benchmark begins and ends as a command."""
+"""Parse the options of a benchmark, and run it as a command."""
 
 import signal
 import sys
@@ -15,16 +15,16 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def options(description: str | None, **defaults: int) -> ArgumentParser:
-    """Make the reader of a command line with numbers for options; more can be added."""
+    """Return a parser with these numbers as options. A benchmark may add more options."""
     parser = ArgumentParser(description=description)
     for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--dry-run", action="store_true", help="print the results, and leave docs/benchmarks.md alone")
+    parser.add_argument("--dry-run", action="store_true", help="print the results without writing docs/benchmarks.md")
     return parser
 
 
 def run(main: Callable[[Namespace], None], parser: ArgumentParser) -> NoReturn:
-    """Run a benchmark, and end the process; Ctrl-C ends whatever it started."""
+    """Run a benchmark, and end the process. Ctrl-C also ends the programs that it started."""
     arguments = parser.parse_args()
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
@@ -39,5 +39,5 @@ def run(main: Callable[[Namespace], None], parser: ArgumentParser) -> NoReturn:
 
 def _interrupt(*_: object) -> NoReturn:
     for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the stopping
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the cleanup
     raise KeyboardInterrupt

@@ -1,6 +1,6 @@
-"""Whether a million todos make a request slower: `make bench-growth`.
+"""Measure whether a million todos make a request slower: `make bench-growth`.
 
-One user with 1,000,000 todos beside one with 100, in a table of 2,000,000, asked in turn.
+The table has 2,000,000 todos. A user with 1,000,000 of them and a user with 100 are measured in turn.
 """
 
 import re
@@ -16,8 +16,9 @@ from benchmarks.stage import Person, Stage, execute, stage
 TARGET = 1.3
 _FEW = 100
 _PAGE = 20
-# Half of the rows are one user's, and the others have few. Without triggers, that is, without asking for
-# each todo whether its user exists; shuffled, because the todos of a user do not lie side by side.
+# One user has half of the rows, and the others have few. Triggers are off, so that PostgreSQL does not
+# check for each todo that its user exists. The rows are shuffled, because in a real table the todos of
+# a user are not next to each other.
 _FILL = """
     SET session_replication_role = replica;
     TRUNCATE todo;
@@ -39,7 +40,7 @@ _IDS = "SELECT id::text FROM todo WHERE user_id = %s ORDER BY random() LIMIT 100
 
 
 def fill(stage: Stage, url: str, rows: int) -> list[Person]:
-    """Fill the table, and give the users with many and with few todos, and with some ids of theirs."""
+    """Fill the table. Return the user with many todos and the user with few, with some of their ids."""
     print(f"Filling a table with {rows:,} todos ...", file=sys.stderr)
     big, small = (person.id for person in stage.people[:2])
     others = (rows - rows // 2) // _FEW - 1
@@ -50,18 +51,18 @@ def fill(stage: Stage, url: str, rows: int) -> list[Person]:
 
 
 class Asker:
-    """A user who asks for everything in turn."""
+    """Send each kind of request as one user."""
 
     def __init__(self, port: int, person: Person, count: int) -> None:
         self._client = Client(port, person.token)
         self._todos = person.todos
-        # Skip to the middle, once, and keep the link to the page after it.
+        # One request skips to the middle. Its link leads to the next page.
         link = self._client.ask("GET", f"/api/todos?limit=1&skip={count // 2}").link
         (path,) = re.findall("<(.*)>", link)
         self._middle = path.replace("limit=1", f"limit={_PAGE}")
 
     def ask(self, number: int) -> dict[str, float]:
-        """Ask for each thing once, and give the milliseconds that each took."""
+        """Send each kind of request once, and return the milliseconds of each."""
         todo = f"/api/todos/{self._todos[number % len(self._todos)]}"
         answers = {
             "first page": self._client.ask("GET", f"/api/todos?limit={_PAGE}"),
@@ -74,7 +75,7 @@ class Asker:
 
 
 def measure(stage: Stage, rows: int, requests: int) -> list[dict[str, list[float]]]:
-    """Give the times of the user with many and of the one with few todos."""
+    """Return the times of the user with many todos and of the user with few."""
     url = stage.database("growth")
     people = fill(stage, url, rows)
     times: list[dict[str, list[float]]] = [defaultdict(list), defaultdict(list)]
@@ -83,7 +84,7 @@ def measure(stage: Stage, rows: int, requests: int) -> list[dict[str, list[float
         askers = [Asker(server.port, person, count) for person, count in zip(people, counts, strict=True)]
         warm_up = requests // 10
         for number in range(warm_up + requests):
-            # Each comes first half of the time: the second finds the caches as the first left them.
+            # Each user is first in half of the rounds, because the second one uses caches that the first one filled.
             for who in (0, 1) if number % 2 else (1, 0):
                 for name, milliseconds in askers[who].ask(number).items():
                     if number >= warm_up:
@@ -92,7 +93,7 @@ def measure(stage: Stage, rows: int, requests: int) -> list[dict[str, list[float
 
 
 def main(options: Namespace) -> None:
-    """Measure, and report."""
+    """Run the benchmark, and write its report."""
     with stage() as set_up:
         many, few = measure(set_up, options.rows, options.requests)
     rows = []
@@ -100,7 +101,10 @@ def main(options: Namespace) -> None:
         big, small = median(many[name]), median(few[name])
         rows.append([name, f"{big:.2f}", f"{small:.2f}", f"{big / small:.2f}", report.target(big / small, TARGET)])
     head = ["p50 ms", f"{options.rows // 2:,} todos", f"{_FEW} todos", "ratio", "target"]
-    note = f"A table of {options.rows:,} rows; pages of {_PAGE}; {options.requests} requests of each kind by each user."
+    note = (
+        f"The table has {options.rows:,} rows, and a page has {_PAGE} todos.\n"
+        f"Each user sends {options.requests} requests of each kind."
+    )
     report.write("bench-growth", "Many todos", [note, report.table(head, rows)], options)
 
 

@@ -1,7 +1,7 @@
-"""Who takes part: the API and its peers, how each is installed and started.
+"""List the servers to measure: the API and its peers, and how each is installed and started.
 
-What a peer needs beside the API's requirements is installed once. Each reads DATABASE_URL and
-BETTER_AUTH_URL from its environment, and has five connections to the database.
+Packages that a peer needs in addition to the API's requirements are installed once. Each server reads
+DATABASE_URL and BETTER_AUTH_URL from its environment, and has five connections to the database.
 """
 
 import json
@@ -16,16 +16,16 @@ from benchmarks.servers import API, ROOT, UVICORN, Problem
 
 _HERE = Path(__file__).resolve().parent
 _PACKAGES = ROOT / ".local" / "benchmarks"
-"""asyncpg and greenlet: not in .venv, where SQLAlchemy would import greenlet for everybody."""
+"""Install the packages of the asynchronous peer here, so that no other server imports them."""
 _INSTALL_TIMEOUT = 900  # seconds
 _VARIABLES = {"NODE_ENV": "production", "NEXT_TELEMETRY_DISABLED": "1"}
-# Next.js looks at its routes when it builds them; nothing connects to these.
+# Next.js loads its routes when it builds them. Nothing connects to these addresses.
 _NOWHERE = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing", "BETTER_AUTH_URL": "http://127.0.0.1:1"}
 
 
 @dataclass(frozen=True)
 class Step:
-    """What has to be done before a peer can start, and again when its sources change."""
+    """Describe a step before the start of a peer. It is repeated when its sources change."""
 
     command: tuple[str, ...]
     folder: Path
@@ -33,16 +33,16 @@ class Step:
     stamp: Path
 
     def run(self) -> None:
-        """Do it, unless it is done.
+        """Run the step, unless it is done.
 
         Raises:
-            Problem: it is not possible here.
+            Problem: the step fails here.
         """
         sources = [path for pattern in self.sources for path in self.folder.glob(pattern)]
         if self.stamp.exists() and self.stamp.stat().st_mtime > max(path.stat().st_mtime for path in sources):
             return
-        print(f"{self.folder.relative_to(ROOT)}: {Path(self.command[0]).name} ... (once)", file=sys.stderr)
-        variables = {**os.environ, **_NOWHERE, **_VARIABLES}  # yours may say how to reach the registries
+        print(f"Running {Path(self.command[0]).name} in {self.folder.relative_to(ROOT)} (once) ...", file=sys.stderr)
+        variables = {**os.environ, **_NOWHERE, **_VARIABLES}  # the environment may configure the registries
         try:
             subprocess.run(
                 self.command,
@@ -63,33 +63,33 @@ class Step:
 
 @dataclass(frozen=True)
 class Peer:
-    """One way to write the API."""
+    """Describe an implementation of the API."""
 
     title: str
     command: tuple[str, ...]
     target: float | None = None
-    """What our CPU per request shall be at most, as a share of this one's."""
+    """Limit the CPU per request of this API to this share of the peer's."""
     folder: Path | None = None
-    """That of a peer in Node, where it runs."""
+    """Run a peer in Node in this folder."""
     steps: tuple[Step, ...] = ()
 
     def prepare(self) -> None:
-        """Install what it needs.
+        """Install the packages of the peer.
 
         Raises:
-            Problem: it cannot run here.
+            Problem: the peer cannot run here.
         """
         if self.folder and int(_node().partition(".")[0]) < 20:
-            raise Problem("Node 20 or newer, with npm, is not there.")
+            raise Problem("Node 20 or newer with npm is required.")
         for step in self.steps:
             step.run()
 
     def variables(self) -> dict[str, str]:
-        """Give what its environment holds beside the addresses, which are the same for all."""
+        """Return its environment without the addresses, which are the same for all servers."""
         return _VARIABLES | ({"PYTHONPATH": f"{ROOT}:{_PACKAGES}"} if self.steps and not self.folder else {})
 
     def versions(self) -> dict[str, str]:
-        """Name what a peer in Node is made of."""
+        """Return the versions of Node and of the packages, for a peer in Node."""
         if not self.folder:
             return {}
         packages: dict[str, str] = json.loads((self.folder / "package.json").read_text())["dependencies"]
@@ -97,13 +97,13 @@ class Peer:
 
 
 def _node() -> str:
-    """Give Node's version; 0 without Node, or without npm."""
+    """Return the version of Node, or 0 without Node or npm."""
     node = shutil.which("node") if shutil.which("npm") else None
     return subprocess.check_output([node, "-p", "process.versions.node"], text=True).strip() if node else "0"
 
 
 def _uvicorn(name: str) -> tuple[str, ...]:
-    # The API's own log is told by LOG_LEVEL; uvicorn's would write a line for each request.
+    # LOG_LEVEL controls only the API's own log. uvicorn would write a line for each request.
     return (UVICORN, f"benchmarks.peers.{name}.main:app", "--log-level", "warning")
 
 
@@ -127,4 +127,4 @@ PEERS = {
     "hono": Peer("Hono", ("node", "server.js"), 1.25, _HONO, (_npm(_HONO),)),
     "nextjs": Peer("Next.js route handlers", _NEXT_START, 1 / 2, _NEXT, (_npm(_NEXT), _NEXT_BUILD)),
 }
-"""By name, as `--peers` takes it."""
+"""Map the names of `--peers` to the servers."""

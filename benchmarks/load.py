@@ -1,4 +1,4 @@
-"""Load: wrk asks as many different people would, and what the server needed for it is counted."""
+"""Send requests of many users with wrk, and measure the CPU of the server."""
 
 import json
 import shutil
@@ -11,14 +11,14 @@ from benchmarks.stage import Stage
 
 ROUTES = ("list", "get", "create", "patch", "toggle")
 MIX = "mix"
-"""All of them but create, which would make the lists longer."""
+"""Mix all routes except create, which would make the lists longer."""
 
 _SCRIPT = Path(__file__).with_name("load.lua")
 
 
 @dataclass(frozen=True)
 class Load:
-    """What came of some seconds of load."""
+    """Describe the result of some seconds of load."""
 
     cpu: float
     """Milliseconds of CPU that the server used per request."""
@@ -31,33 +31,33 @@ class Load:
     requests: int
 
     def cells(self) -> list[str]:
-        """Give all but the last for a table."""
+        """Return the cells of a table, without the number of requests."""
         return [f"{self.cpu:.2f}", f"{self.rate:.0f}", f"{self.p50:.1f}", f"{self.p99:.1f}"]
 
 
 def check_wrk() -> None:
-    """See that wrk is there.
+    """Check that wrk is installed.
 
     Raises:
-        Problem: it is not.
+        Problem: it is not installed.
     """
     if not shutil.which("wrk"):
-        raise Problem("wrk, which makes the load, is missing. On Debian and Ubuntu: apt install wrk")
+        raise Problem("wrk is not installed. On Debian and Ubuntu, run apt install wrk.")
 
 
 def drive(stage: Stage, server: Running, route: str, seconds: int, *, connections: int = 8, threads: int = 1) -> Load:
-    """Ask for one route as fast as the answers come.
+    """Send requests to one route, each as soon as the answer to the one before arrives.
 
     Args:
-        stage: who asks.
-        server: whom.
+        stage: the users who send the requests.
+        server: the server that answers.
         route: one of `ROUTES`, or `MIX`.
-        seconds: how long.
-        connections: how many, all the time.
-        threads: of wrk.
+        seconds: the duration.
+        connections: the number of connections.
+        threads: the number of threads of wrk.
 
     Raises:
-        Problem: a request failed, or was not answered 2xx.
+        Problem: a request failed, or its status was not 2xx.
     """
     people = stage.folder / "people"
     people.write_text("".join(f"{' '.join((person.token, *person.todos))}\n" for person in stage.people))
@@ -71,5 +71,5 @@ def drive(stage: Stage, server: Running, route: str, seconds: int, *, connection
     result = json.loads(done.stdout.splitlines()[-1])
     requests, errors = result["requests"], result["errors"]
     if not requests or any(errors.values()):
-        raise Problem(f"{route}: of {requests} requests some failed: {errors}\n{server.complaints()}")
+        raise Problem(f"Some of {requests} requests to {route} failed: {errors}\n{server.complaints()}")
     return Load(cpu * 1000 / requests, requests / result["seconds"], result["p50"], result["p99"], requests)

@@ -1,4 +1,4 @@
-"""Whether the process grows: its resident memory after 10,000 requests and after 200,000. `make bench-memory`."""
+"""Measure the resident memory of a process after 10,000 and after 200,000 requests: `make bench-memory`."""
 
 import sys
 from argparse import Namespace
@@ -10,11 +10,11 @@ from benchmarks.stage import stage
 GROWTH_TARGET = 10  # MB
 TARGET = 130  # MB
 _FIRST = 10_000  # requests
-_SLICE = 5  # seconds; wrk cannot be told a number of requests
+_SLICE = 5  # seconds, because wrk has no option for a number of requests
 
 
 def main(options: Namespace) -> None:
-    """Measure, and report."""
+    """Run the benchmark, and write its report."""
     check_wrk()
     measured: list[tuple[int, float]] = []
     with stage() as set_up, set_up.serving(set_up.database("memory")) as server:
@@ -28,9 +28,9 @@ def main(options: Namespace) -> None:
     rows = [
         [f"after {first:,} requests", f"{before:.1f} MB", ""],
         [f"after {last:,} requests", f"{after:.1f} MB", report.target(after, TARGET, " MB")],
-        ["more", f"{after - before:.1f} MB", report.target(after - before, GROWTH_TARGET, " MB")],
+        ["growth", f"{after - before:.1f} MB", report.target(after - before, GROWTH_TARGET, " MB")],
     ]
-    note = "Resident memory of one process under list, get, patch and toggle, mixed."
+    note = "The table has the resident memory of one process under a mix of list, get, patch and toggle."
     report.write("bench-memory", "Memory", [note, report.table(["", "resident", "target"], rows)], options)
 
 

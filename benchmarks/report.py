@@ -1,4 +1,4 @@
-"""Results as Markdown: printed, and put between markers into docs/benchmarks.md."""
+"""Print results as Markdown, and write them between markers into docs/benchmarks.md."""
 
 import platform
 import re
@@ -18,12 +18,12 @@ _LOAD_BEFORE = psutil.getloadavg()[0]
 
 
 def target(value: float, limit: float, unit: str = "") -> str:
-    """Say what a value should be at most, and whether it is."""
+    """Return the limit of a value, and whether it is met."""
     return f"≤ {limit:.3g}{unit} {'met' if value <= limit else '**missed**'}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out a Markdown table that is readable as text as well."""
+    """Return a Markdown table whose columns are aligned as text, too."""
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     text = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
@@ -32,14 +32,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def write(name: str, title: str, parts: Sequence[str], options: Namespace, **versions: str) -> None:
-    """Print a section, and put it into the document in place of the one that was there.
+    """Print a section, and replace the section of that name in the document.
 
     Args:
-        name: of the benchmark, and of its markers.
-        title: of the section.
-        parts: paragraphs and tables.
-        options: the command line.
-        versions: what took part beside the API.
+        name: the name of the benchmark and of its markers.
+        title: the heading of the section.
+        parts: its paragraphs and tables.
+        options: the options of the command.
+        versions: the versions of the peers' packages.
     """
     text = "\n\n".join([f"## {title}", _circumstances(versions), *parts])
     print(f"\n{text}\n")
@@ -48,14 +48,14 @@ def write(name: str, title: str, parts: Sequence[str], options: Namespace, **ver
     start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
     section = f"{start}\n{text}\n{end}"
     document = DOCUMENT.read_text() if DOCUMENT.exists() else "# Benchmarks\n"
-    # A function, because a replacement in text would be read for backslashes.
+    # The replacement is a function, because re.sub() interprets backslashes in a text.
     document, replaced = re.subn(f"{start}.*{end}", lambda _: section, document, flags=re.DOTALL)
     DOCUMENT.write_text(document if replaced else f"{document.rstrip()}\n\n{section}\n")
-    print(f"Written to {DOCUMENT.relative_to(ROOT)}.")
+    print(f"The section was written to {DOCUMENT.relative_to(ROOT)}.")
 
 
 def _circumstances(versions: dict[str, str]) -> str:
-    """Say when and on what it was measured, and how busy that was before."""
+    """Return the time, the machine, its load before the benchmark, and the versions."""
     used = {"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}, **versions}
     machine = f"{_cpu()}, {psutil.cpu_count()} cores, {platform.system()} {platform.machine()}"
     now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load before {_LOAD_BEFORE:.1f}"
@@ -65,4 +65,4 @@ def _circumstances(versions: dict[str, str]) -> str:
 def _cpu() -> str:
     information = Path("/proc/cpuinfo")
     models = re.findall(r"^model name\s*: (.+)$", information.read_text(), re.MULTILINE) if information.exists() else []
-    return models[0] if models else platform.processor() or "a CPU without a name"
+    return models[0] if models else platform.processor() or "unknown CPU"

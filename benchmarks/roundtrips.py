@@ -1,6 +1,7 @@
-"""What a request costs when the database is 20 ms away: how often it is asked, and how long that takes.
+"""Measure the statements and the time of a request when the database is 20 ms away.
 
-Part of `make bench`. Between the server and PostgreSQL are a proxy that delays and one that counts.
+`make bench` includes this. A proxy that delays and a proxy that counts are between the server and
+PostgreSQL.
 """
 
 import asyncio
@@ -19,10 +20,10 @@ from benchmarks.servers import Client
 from benchmarks.stage import Stage
 from tests.wire import Wire
 
-ONE_WAY = 0.0095  # seconds; both ways and what the two proxies take make about 20 ms
+ONE_WAY = 0.0095  # seconds; with both directions and two proxies a statement takes about 20 ms
 TARGET = 25  # milliseconds
-_REQUESTS = 30  # of each route, one after the other
-_WARM_UP = 5  # before them
+_REQUESTS = 30  # requests of each route, one after the other
+_WARM_UP = 5  # requests of each route before the measured ones
 _ROUTES = {
     "list": ("GET", "/api/todos", None),
     "get": ("GET", "/api/todos/{}", None),
@@ -31,24 +32,24 @@ _ROUTES = {
     "toggle": ("POST", "/api/todos/{}/toggle", None),
 }
 _NOTE = """\
-PostgreSQL behind a proxy that delays: `SELECT 1` through it takes {:.1f} ms. Requests one after the other, {} of each
-route, median; statements are the messages to the server, counted on the wire."""
+PostgreSQL is behind a proxy that delays messages, so that `SELECT 1` takes {:.1f} ms. The values are medians of {}
+requests of each route, one after the other. Statements are the messages that PostgreSQL receives."""
 
 
 @contextmanager
 def delayed(upstream: int) -> Iterator[int]:
-    """Forward a port, which is given, to another on this machine; each way takes `ONE_WAY`."""
-    loop = asyncio.SelectorEventLoop(SelectSelector())  # epoll's would round each delay up to a millisecond
+    """Forward a new port to `upstream` on this machine, with a delay of `ONE_WAY` in each direction."""
+    loop = asyncio.SelectorEventLoop(SelectSelector())  # epoll would round each delay up to a millisecond
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while piece := await reader.read(65536):
-            # Later pieces do not wait for earlier ones: it is the way that is long, not narrow.
+            # A piece does not wait for earlier ones, because this adds latency and does not limit bandwidth.
             loop.call_later(ONE_WAY, writer.write, piece)
         loop.call_later(ONE_WAY, writer.close)
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", upstream)
-        with suppress(asyncio.CancelledError):  # at the end
+        with suppress(asyncio.CancelledError):  # end() cancels this
             await asyncio.gather(forward(reader, server_writer), forward(server_reader, writer), return_exceptions=True)
 
     async def end() -> None:
@@ -70,7 +71,7 @@ def delayed(upstream: int) -> Iterator[int]:
 
 
 def measure(stage: Stage) -> list[str]:
-    """Ask the API and the usual design, and give the report."""
+    """Measure the API and the usual design, and return the parts of the report."""
     results = {}
     with Wire(stage.server.socket_dir).open() as wire, delayed(wire.port) as port:
 
@@ -100,7 +101,7 @@ def measure(stage: Stage) -> list[str]:
 
 
 def _select_1(url: str) -> float:
-    """Give the milliseconds that the shortest question takes."""
+    """Return the milliseconds of the shortest statement."""
     times = []
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
         for _ in range(_REQUESTS):

@@ -1,4 +1,4 @@
-"""Servers under test, started as in production and ended with the block; and clients to ask them."""
+"""Start the servers to measure as in production, stop them with the block, and send requests to them."""
 
 import json
 import os
@@ -19,19 +19,19 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 UVICORN = str(Path(sys.executable).with_name("uvicorn"))
 API = (UVICORN, "main:app")
-"""The production command of README.md, without the address."""
+"""Start the API with the production command of README.md, without the address."""
 
 _START_TIMEOUT = 30  # seconds
 _STOP_TIMEOUT = 5  # seconds
 
 
 class Problem(Exception):
-    """Why a benchmark cannot go on, for a person."""
+    """Report why a benchmark cannot continue. The message is for a person."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered."""
+    """Describe the answer of a server."""
 
     status: int
     text: str
@@ -40,7 +40,7 @@ class Answer:
 
 
 class Client:
-    """Somebody with a token, or without one, on a connection that stays."""
+    """Send requests over one connection, with or without a token."""
 
     def __init__(self, port: int, token: str = "") -> None:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=30)
@@ -50,8 +50,8 @@ class Client:
         """Send a request.
 
         Raises:
-            Problem: the answer has another status than one of those expected.
-            OSError, HTTPException: there is none.
+            Problem: the answer has an unexpected status.
+            OSError, HTTPException: there is no answer.
         """
         sent = None if body is None else json.dumps(body)
         started = time.perf_counter()
@@ -60,40 +60,40 @@ class Client:
             response = self._connection.getresponse()
             text = response.read().decode()
         except (OSError, HTTPException):
-            self._connection.close()  # the next request opens it anew
+            self._connection.close()  # the next request opens a new one
             raise
         answer = Answer(response.status, text, response.getheader("Link", ""), (time.perf_counter() - started) * 1000)
         if answer.status not in expected:
-            raise Problem(f"{method} {path} with {sent} is answered {answer.status}, not {expected}: {text}")
+            raise Problem(f"{method} {path} with {sent} returned {answer.status} instead of {expected}: {text}")
         return answer
 
 
 @dataclass(frozen=True)
 class Running:
-    """A server that runs."""
+    """Describe a running server."""
 
     port: int
     process: psutil.Process
     log: Path
 
     def cpu(self) -> float:
-        """Give the CPU seconds, user and system, that it and its children have used: all threads."""
+        """Return the CPU seconds, user and system, of all threads of the server and its child processes."""
         times = [process.cpu_times() for process in self._family()]
         return sum(time.user + time.system for time in times)
 
     def memory(self) -> float:
-        """Give the MB that are resident."""
+        """Return the resident memory in MB."""
         return sum(process.memory_info().rss for process in self._family()) / 1_000_000
 
     def complaints(self) -> str:
-        """Give the last that it printed."""
+        """Return the last lines of its output."""
         return "\n".join(self.log.read_text().splitlines()[-20:])
 
     def _family(self) -> list[psutil.Process]:
         return [self.process, *self.process.children(recursive=True)]
 
     def listens(self) -> bool:
-        """Say whether it answers anything at all."""
+        """Return whether it answers a request, with any status."""
         with suppress(OSError, HTTPException):
             Client(self.port).ask("GET", "/api/todos", expected=range(600))
             return True
@@ -101,13 +101,13 @@ class Running:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Give an environment in which nothing is configured but `variables`."""
+    """Return an environment that configures only `variables`."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     return {**kept, "PYTHONPATH": str(ROOT), "LOG_LEVEL": "warning", **variables}
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Return a port that no program listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -118,8 +118,8 @@ def free_port() -> int:
 def process(
     command: Sequence[str], folder: Path, variables: Mapping[str, str], output: IO[str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command in `folder`, and end it and its children with the block."""
-    # A session of its own: Ctrl-C is for the benchmark, which then ends it from here.
+    """Run a command in `folder` until the block ends. Its child processes end with it."""
+    # The command has its own session, so that Ctrl-C reaches only the benchmark, which then ends it.
     with subprocess.Popen(
         command, cwd=folder, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
     ) as started:
@@ -130,21 +130,21 @@ def process(
                 os.killpg(started.pid, signal.SIGTERM)
                 started.wait(_STOP_TIMEOUT)
             with suppress(ProcessLookupError):
-                os.killpg(started.pid, signal.SIGKILL)  # whoever of its children is left
+                os.killpg(started.pid, signal.SIGKILL)  # this also ends child processes that still run
 
 
 @contextmanager
 def serving(command: Sequence[str], folder: Path, log: Path, **variables: str) -> Iterator[Running]:
-    """Run a server in `folder` until the block ends; it listens on 127.0.0.1.
+    """Run a server in `folder` until the block ends. It listens on 127.0.0.1.
 
     Args:
-        command: without the port; `--port` and a number follow.
-        folder: where it runs.
-        log: what it prints.
-        variables: all that it is configured by.
+        command: the command without the port. `--port` and a number are added.
+        folder: its working directory.
+        log: the file for its output.
+        variables: the variables that configure it.
 
     Raises:
-        Problem: it does not start.
+        Problem: the server does not start.
     """
     port = free_port()
     with (

@@ -1,4 +1,4 @@
-"""What every benchmark stands on: a PostgreSQL with todos in it, an issuer, and people with tokens."""
+"""Start the servers that every benchmark needs: a PostgreSQL with todos, and an issuer of tokens."""
 
 import subprocess
 import sys
@@ -19,11 +19,11 @@ from tests.issuer import Issuer
 
 USERS = 200
 TODOS = 20
-"""Of each user; fewer than a page holds, so that a list shows all of them."""
+"""Create this many todos for each user. A page has more, so a list returns all of them."""
 
 _TEMPLATE = "template"
 _BETTER_AUTH = ROOT / "dev" / "better-auth.sql"
-# A minute between a user's todos, so that their order is one; every other has a description.
+# The todos of a user are a minute apart, so that their order is unique. Every second one has a description.
 _FILL = """
     INSERT INTO "user" (id, name, email, "emailVerified")
     SELECT md5(number::text), 'Somebody', 'user-' || number || '@example.com', true
@@ -40,7 +40,7 @@ _PEOPLE = "SELECT user_id, array_agg(id::text ORDER BY created_at) FROM todo GRO
 
 @dataclass(frozen=True)
 class Person:
-    """A user with a token, and the ids of their todos."""
+    """Describe a user with a token and the ids of their todos."""
 
     id: str
     token: str
@@ -49,29 +49,29 @@ class Person:
 
 @dataclass
 class Stage:
-    """A PostgreSQL and an issuer, running, and the people whom both know."""
+    """Describe a running PostgreSQL, a running issuer, and the users that both know."""
 
     server: Server
     issuer: Issuer
     folder: Path
-    """For whatever a benchmark writes; without a `.env`, so that yours is not read. It goes away in the end."""
+    """Write files into this folder. It has no `.env` whose settings would be read, and it is deleted at the end."""
     people: list[Person]
 
     def database(self, name: str) -> str:
-        """Make a database with the people and their todos, and give its URL."""
+        """Create a database with the users and their todos, and return its URL."""
         names = map(sql.Identifier, (name, _TEMPLATE))
         execute(self.server.url("postgres"), sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
         return self.server.url(name)
 
     def token(self, user_id: str) -> str:
-        """Sign a token that outlives the benchmarks."""
+        """Return a token that is valid for longer than a benchmark."""
         return self.issuer.token(user_id, exp=int(time()) + 86_400)
 
     @contextmanager
     def serving(
         self, url: str, command: Sequence[str] = API, folder: Path | None = None, **variables: str
     ) -> Iterator[Running]:
-        """Run the API, or what `command` says, on a database."""
+        """Run the API, or another command, on a database."""
         variables |= {"DATABASE_URL": url, "BETTER_AUTH_URL": self.issuer.origin}
         log = Path(tempfile.mkstemp(".log", dir=self.folder)[1])
         with serving(command, folder or self.folder, log, **variables) as running:
@@ -79,7 +79,7 @@ class Stage:
 
 
 def execute(url: str, statement: str | sql.Composable, parameters: Any = None) -> list[tuple[Any, ...]]:
-    """Run SQL in a transaction of its own, and give its rows, if it has any."""
+    """Run SQL in its own transaction, and return its rows, if it has any."""
     with closing(psycopg2.connect(url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -88,14 +88,14 @@ def execute(url: str, statement: str | sql.Composable, parameters: Any = None) -
 
 
 def reset(url: str) -> None:
-    """Bring the todos of a database back to what they were at first."""
+    """Restore the original todos of a database."""
     execute(url, "TRUNCATE todo; INSERT INTO todo SELECT * FROM seed")
     execute(url, "VACUUM ANALYZE todo")
 
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """Set it up for as long as the block lasts."""
+    """Start the servers, and stop them when the block ends."""
     with (
         tempfile.TemporaryDirectory(prefix="todo-bench-") as folder,
         postgres(Path(folder) / "postgres") as server,
@@ -106,7 +106,7 @@ def stage() -> Iterator[Stage]:
         server.create_database(_TEMPLATE)
         url = server.url(_TEMPLATE)
         execute(url, _BETTER_AUTH.read_text())
-        # The tables as the API itself makes them; every peer gets the same, with the same indexes.
+        # The API creates its tables. Every peer uses the same tables with the same indexes.
         variables = environment(DATABASE_URL=url, BETTER_AUTH_URL=issuer.origin)
         subprocess.run([sys.executable, "-m", "db"], cwd=folder, env=variables, check=True, stdout=subprocess.DEVNULL)
         execute(url, _FILL, {"users": USERS, "todos": TODOS})

@@ -1,1 +1,1 @@
-"""Every SQL statement of the project; nothing of HTTP, and nothing that commits."""
+"""Every SQL statement of the project."""

@@ -1,14 +1,14 @@
-"""Every statement on Better Auth's user table."""
+"""The statements on Better Auth's user table."""
 
-from sqlalchemy import bindparam, select
-from sqlmodel import Session
+from sqlalchemy import bindparam
+from sqlmodel import Session, col, select
 
-from crud.rows import Row, columns, fetch_one
-from models.user import USER_TABLE, UserId, UserRead
+from db import Statement, columns
+from models.user import User, UserId, UserRead
 
-_GET = select(*columns(USER_TABLE, UserRead)).where(USER_TABLE.c.id == bindparam("user_id"))
+_GET = Statement(UserRead, select(*columns(User, UserRead)).where(col(User.id) == bindparam("user_id")))
 
 
-def get_user(session: Session, user_id: UserId) -> Row | None:
-    """Give a user; `None` when the account was deleted."""
-    return fetch_one(session, _GET, user_id=user_id)
+def get_user(session: Session, user_id: UserId) -> UserRead | None:
+    """Return a user; `None` if the account was deleted."""
+    return _GET.first(session, user_id=user_id)

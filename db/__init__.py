@@ -1,1 +1,21 @@
-"""The database: connections, sessions, and the tables at the start."""
+"""The database: sessions, statements, and the schema at the start."""
+
+from db.greenlets import GreenletMiddleware
+from db.results import columns
+from db.schema import lifespan, report_database, require_schema
+from db.session import SessionDep, get_session, on_database_error
+from db.statement import Statement
+from db.transaction import engine
+
+__all__ = [
+    "GreenletMiddleware",
+    "SessionDep",
+    "Statement",
+    "columns",
+    "engine",
+    "get_session",
+    "lifespan",
+    "on_database_error",
+    "report_database",
+    "require_schema",
+]

@@ -1,41 +1,45 @@
-"""The schema: brought up to date at the start, or by the first request after that was not possible.
+"""Bring the schema up to date at the start. If that fails, the next request tries again.
 
-`todo` refers to Better Auth's user table, which Better Auth alone makes, so that comes first.
+Better Auth makes its user table, to which `todo` refers, so that table has to be there first.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from threading import Lock
 from time import monotonic
+from typing import TypeVar
 
-import anyio
 from fastapi import FastAPI
-from fastapi.concurrency import run_in_threadpool
+from psycopg2 import errorcodes
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import settings
-from db.budget import Turn, remaining
-from db.engine import as_unavailable, engine
-from db.inspection import inspect_tables
+from db.engine import pool
+from db.errors import as_unavailable, was_lost
+from db.greenlets import run_in_greenlet, run_off_loop
 from db.migrations import newest, upgrade
+from db.user_table import inspect_tables
+from db.waiting import Waiting, remaining, slots
 from errors import Unavailable
 
 log = logging.getLogger("todo.db")
 
-_UNKNOWN = "Not known without the database."
+T = TypeVar("T")
+
+_UNKNOWN = "This cannot be checked without the database."
 _RETRY = 1.0  # seconds between two attempts
-_PATIENCE = 2.0  # seconds that a thread waits for another's attempt
+_PATIENCE = 2.0  # seconds that a thread waits for the attempt of another
 
 
-def look_at_schema(engine: Engine) -> str:
-    """Give the version of the schema, empty when no migration ever ran; one query when one did.
+def check_schema(engine: Engine) -> str:
+    """Return the version of the schema, empty if no migration ever ran. It takes one query.
 
     Raises:
-        Unavailable: Better Auth's table is missing or not as the settings say; says what to do.
-        SQLAlchemyError: the database is away, or refuses.
+        Unavailable: Better Auth's table is missing, or is not as the settings say.
+        SQLAlchemyError: the database cannot be reached, or refuses.
     """
     with engine.connect() as connection:
         version, problem = inspect_tables(connection)
@@ -45,24 +49,31 @@ def look_at_schema(engine: Engine) -> str:
 
 
 def create_db_and_tables() -> None:
-    """Bring the schema up to date, unless MIGRATE_ON_START forbids it; one query when it is.
+    """Bring the schema up to date, unless MIGRATE_ON_START forbids it. It takes one query if there is nothing to do.
 
-    A schema that is ahead of this code is left alone: that is a deployment under way.
+    A schema that is ahead of this code is left alone: a deployment is under way.
 
     Raises:
-        Unavailable, SQLAlchemyError: as `look_at_schema`, or the schema is behind.
+        Unavailable, SQLAlchemyError: as `check_schema`, or the schema is behind.
     """
-    version, needed = look_at_schema(engine), newest()
+    version, needed = check_schema(pool), newest()
     if version >= needed:
         return
     if not settings.migrate_on_start:
         raise Unavailable(f"Run make migrate: the schema is at version {version or 'none'}, and {needed} is needed.")
-    upgrade(settings.database_url)
-    log.info("the schema was brought up to date: version %s", needed)
+    try:
+        upgrade(settings.database_url)
+    except SQLAlchemyError as error:
+        code = getattr(getattr(error, "orig", None), "pgcode", None)
+        if was_lost(error) or code in (None, errorcodes.LOCK_NOT_AVAILABLE, errorcodes.INSUFFICIENT_PRIVILEGE):
+            raise
+        log.exception("a migration failed")
+        raise Unavailable("A migration failed. Read the log, and correct it.") from None
+    log.info("brought the schema up to date: version %s", needed)
 
 
 class Schema:
-    """Whether the schema is as this code needs it: found out once, then remembered."""
+    """Whether the schema is as this code needs it: checked until it is, then remembered."""
 
     def __init__(self) -> None:
         self.ready = False
@@ -71,37 +82,49 @@ class Schema:
         self._checked_at = float("-inf")
 
     def prepare(self) -> None:
-        """Bring or find the schema up to date, unless that is done.
+        """Check the schema and bring it up to date, unless that is done.
 
         Raises:
-            Unavailable: it is not up to date; says why.
+            Unavailable: it is not up to date, and why.
         """
-        with self._in_turn():
-            if not self.ready and monotonic() - self._checked_at > _RETRY:
-                self._report = self._check()
-                self._checked_at = monotonic()
+        self._run(self._prepare)
         if not self.ready and (wrong := [line for line in self._report.values() if line != "ok"]):
             raise Unavailable(wrong[0])
 
+    def _prepare(self) -> None:
+        if not self.ready and monotonic() - self._checked_at > _RETRY:
+            self._report = self._check()
+            self._checked_at = monotonic()
+
     def forget(self) -> None:
-        """Look again the next time: a statement missed a table."""
+        """Check again the next time, because a statement missed a table."""
         self.ready = False
         self._checked_at = float("-inf")
 
     def check(self) -> dict[str, str]:
-        """Look now, and say of database and schema "ok", or what is wrong and what to do."""
-        with self._in_turn():
-            return self._check()
+        """Check now, and return of database and schema "ok", or what is wrong and what to do."""
+        try:
+            return self._run(self._check)
+        except Unavailable as busy:
+            return {"database": busy.detail, "schema": _UNKNOWN}
 
-    @contextmanager
-    def _in_turn(self) -> Iterator[None]:
-        """Wait for a thread that looks just now, but not for long.
+    def _run(self, function: Callable[[], T]) -> T:
+        """Call a function that uses a connection, off the event loop, within DB_TIMEOUT."""
+        with Waiting():
+            slot = slots.acquire()  # before a worker thread, of which there are fewer than requests
+            try:
+                return run_off_loop(self._run_alone, function)
+            finally:
+                slots.release(slot)
 
-        It may have been frozen, and its connection with it, and looking once more is one query.
+    def _run_alone(self, function: Callable[[], T]) -> T:
+        """Call a function after the calls of other threads, but do not wait for them long.
+
+        Another thread may have been frozen, with its connection, and the check is one query.
         """
         is_alone = self._lock.acquire(timeout=min(_PATIENCE, max(0, remaining())))
         try:
-            yield
+            return function()
         finally:
             if is_alone:
                 self._lock.release()
@@ -114,7 +137,7 @@ class Schema:
         except SQLAlchemyError as error:
             if not (unavailable := as_unavailable(error)):
                 raise
-            reason = f"{unavailable.detail} See DATABASE_URL, and the log."
+            reason = f"{unavailable.detail} Check DATABASE_URL, and read the log."
             return {"database": reason, "schema": _UNKNOWN}
         self.ready = True
         return {"database": "ok", "schema": "ok"}
@@ -123,33 +146,37 @@ class Schema:
 schema = Schema()
 
 
+async def require_schema() -> None:
+    """Wait until the schema is up to date.
+
+    Raises:
+        Unavailable: it is not, and why.
+    """
+    if not schema.ready:
+        await run_in_greenlet(schema.prepare)
+
+
 async def report_database() -> dict[str, str]:
-    """Look at database and schema now, within DB_TIMEOUT: see `Schema.check`."""
-    try:
-        async with Turn():
-            return await run_in_threadpool(schema.check)
-    except Unavailable as busy:
-        return {"database": busy.detail, "schema": _UNKNOWN}
+    """Check database and schema now: see `Schema.check`."""
+    return await run_in_greenlet(schema.check)
 
 
 async def _prepare() -> None:
     try:
-        async with Turn():
-            # Abandoned at the end of the process, which is not to wait for a database.
-            await anyio.to_thread.run_sync(schema.prepare, abandon_on_cancel=True)
+        await run_in_greenlet(schema.prepare)
     except Unavailable as problem:
         log.warning("started, but not ready: %s", problem.detail)
-    except Exception:  # nobody waits for this task, so nobody else would tell
+    except Exception:  # nobody awaits this task, so nobody else would log it
         log.exception("started, but not ready")
 
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Bring the schema up to date, beside whatever else happens.
+    """Bring the schema up to date, without waiting for it.
 
-    Nobody waits for it but requests that need the database, and they try again if it fails: the
-    process starts while the database is down or asleep. Where each call enters and leaves the
-    lifespan (Mangum on AWS Lambda) it is done once, and the connections stay open at the end.
+    Only requests that use the database wait, and they try again if it fails. So the process starts
+    while the database is away. A host that enters and leaves the lifespan with each call (Mangum on
+    AWS Lambda) does this once, and keeps the connections.
     """
     preparing = asyncio.create_task(_prepare())
     yield

@@ -1,96 +1,115 @@
-"""`SessionDep`: a session for one request."""
+"""`SessionDep`: the session of a request."""
 
 from contextlib import AsyncExitStack
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
-from fastapi.concurrency import run_in_threadpool
-from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
+from fastapi import Depends
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import SessionTransaction, SessionTransactionOrigin
 from sqlmodel import Session
+from starlette.requests import HTTPConnection
 
-from db.budget import Turn
-from db.engine import as_unavailable, engine, was_lost
-from db.prepared import Prepared
-from db.schema import schema
-from db.waiting import run_on_loop
-
-_prepared: dict[Any, Prepared] = {}
+from db.errors import as_problem, is_missing
+from db.greenlets import run_in_greenlet
+from db.schema import require_schema, schema
+from db.transaction import engine
+from db.waiting import Budget, budget
+from errors import problem_response
 
 
 class RequestSession(Session):
-    """A session that reads once more when its connection is lost under a statement.
+    """A session of SQLModel's; its objects keep their values after a commit.
 
-    A write is never sent twice: it may have happened before the connection was lost.
-
-    Statements with the execution option `prepared`, which are built once, are compiled once. They
-    take no part in a transaction of the session: each is one of its own.
+    What its ORM objects do is one transaction, which `get_session` ends. A `Statement` outside of
+    a transaction is a transaction by itself.
     """
 
     def __init__(self) -> None:
-        super().__init__(engine, autoflush=False, expire_on_commit=False)
-        self._turn = Turn()
+        super().__init__(engine, expire_on_commit=False)
 
-    def exec(self, statement: Any, **options: Any) -> Any:
-        """Execute, as `sqlmodel.Session.exec` does."""
-        try:
-            return self._exec(statement, **options)
-        except SQLAlchemyError as error:
-            if not (was_lost(error) and statement.is_select):
-                raise
-        self.rollback()  # gives the lost connection back; the pool makes another
-        return self._exec(statement, **options)
+    def begin(self, nested: bool = False) -> SessionTransaction:
+        """Begin a transaction, as `sqlmodel.Session.begin` does; also after reads.
 
-    def _exec(self, statement: Any, **options: Any) -> Any:
-        if not options.get("execution_options", {}).get("prepared"):
-            return super().exec(statement, **options)
-        if not (prepared := _prepared.get(statement)):
-            prepared = _prepared[statement] = Prepared(statement)
-        return prepared.run(options["params"])
-
-    async def __aenter__(self) -> Self:
-        """Wait for a turn.
-
-        Raises:
-            Unavailable: none came in time, or the database is away or not set up.
+        A read begins a transaction too, and SQLAlchemy refuses a second one. Here that
+        transaction is continued.
         """
-        await self._turn.__aenter__()
-        try:
-            if not schema.ready:
-                await run_in_threadpool(schema.prepare)
-        except BaseException:
-            await self._turn.__aexit__()
-            raise
-        return self
+        current = self.get_transaction()
+        if nested or current is None or current.origin is not SessionTransactionOrigin.AUTOBEGIN:
+            return super().begin(nested)
+        current.origin = SessionTransactionOrigin.BEGIN
+        return current
 
-    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        """Close, give the turn to the next one, and say what an error of the database means.
 
-        Raises:
-            Unavailable: the database is away, too slow, or not set up.
-        """
+class _End:
+    """Ends the transaction of a session: with a commit, or with a rollback if there was an error."""
+
+    __slots__ = ("session",)
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    async def __call__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if self.session.in_transaction():
+            await run_in_greenlet(self._commit_or_rollback, error)
+
+    def _commit_or_rollback(self, error: BaseException | None) -> None:
         try:
-            if self.in_transaction():  # closing costs as much as opening, and mostly nothing is open
-                await run_on_loop(self.close)
+            if error is None:
+                self.session.commit()
         finally:
-            await self._turn.__aexit__()
-        if isinstance(error, ProgrammingError):
-            schema.forget()
-        if isinstance(error, SQLAlchemyError) and (unavailable := as_unavailable(error)):
-            raise unavailable from None
+            self.session.rollback()
 
 
-async def get_session(request: Request) -> Session:
-    """Open a session; its first statement takes a connection, its end gives it back.
+class _EndOfEndpoint(_End):
+    """Ends the transaction and the time budget of a request, before its answer is sent."""
 
-    It ends with the endpoint, before the answer is sent, so that a slow client holds no connection.
-    `yield` with `scope="function"` means the same; this puts the end where FastAPI 0.165 would,
-    without a generator and two layers around it, which are a sixth of a request's CPU time.
+    __slots__ = ()
+
+    async def __call__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        try:
+            await super().__call__(kind, error, traceback)
+        finally:
+            budget.set(None)  # background tasks and streams may last longer
+
+
+async def get_session(connection: HTTPConnection) -> Session:
+    """Return a session, whose transaction is committed when the endpoint returns.
+
+    The session acquires a connection with its first statement. It may be used after the endpoint, in
+    background tasks and streamed answers; what they leave uncommitted is committed when they end.
+
+    `yield` would do the same with two more layers of generators, a sixth of a request's CPU time.
+    So this uses the stacks in which FastAPI 0.165 keeps generators. One ends with the endpoint, the
+    other after the answer. Their names are not documented. If they change, every test fails.
 
     Raises:
-        Unavailable: as `RequestSession.__aenter__`.
+        Unavailable: the schema is not up to date, and cannot be brought up to date.
     """
-    ends: AsyncExitStack = request.scope["fastapi_function_astack"]
-    return await ends.enter_async_context(RequestSession())
+    scope: dict[str, Any] = connection.scope  # type: ignore[assignment]  # a MutableMapping that is a dict
+    if scope["type"] == "http":
+        budget.set(Budget())
+    await require_schema()
+    session = RequestSession()
+    after_answer: AsyncExitStack = scope["fastapi_inner_astack"]
+    after_answer.push_async_exit(_End(session))
+    if scope["type"] == "http":
+        after_endpoint: AsyncExitStack = scope["fastapi_function_astack"]
+        after_endpoint.push_async_exit(_EndOfEndpoint(session))
+    return session
 
 
 SessionDep = Annotated[Session, Depends(get_session)]
+
+
+async def on_database_error(request: HTTPConnection, error: SQLAlchemyError) -> JSONResponse:
+    """Answer an error of the database.
+
+    Raises:
+        SQLAlchemyError: it is a bug.
+    """
+    if is_missing(error):
+        schema.forget()
+    if problem := as_problem(error):
+        return await problem_response(request, problem)
+    raise error

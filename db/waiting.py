@@ -1,86 +1,211 @@
-"""How psycopg2 waits: on the event loop when a request is at work there, else in poll(); never for ever."""
+"""Limits of waiting: the time that a request may wait for the database, and the connections in use."""
 
 import asyncio
 import logging
 import select
-import sys
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from math import ceil
+from threading import Event, Lock
 from time import monotonic
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import psycopg2
-from fastapi.concurrency import run_in_threadpool
-from greenlet import getcurrent, greenlet
 from psycopg2 import extensions
 
-from db.budget import remaining
+from config import settings
+from db.greenlets import may_wait, wait_for
+from errors import Unavailable
 
 log = logging.getLogger("todo.db")
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-_TOO_LONG = 0.25  # seconds
+_deadline: ContextVar[float] = ContextVar("deadline", default=float("inf"))
 
 
-class _OnLoop(greenlet):
-    """A call that runs on the event loop, and leaves it to others whenever it waits."""
+class Budget:
+    """The seconds that one request may still wait for the database."""
+
+    def __init__(self) -> None:
+        self.seconds = settings.db_timeout
 
 
-async def run_on_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a function that blocks on nothing but the database, here and not in a worker thread.
+budget: ContextVar[Budget | None] = ContextVar("budget", default=None)
+"""The budget of the request; without one, each wait for the database may last DB_TIMEOUT."""
 
-    While it waits for the database, the event loop does other things. That saves the hand-over
-    from thread to thread, which is a third of a request's CPU time: the threads, that of the event
-    loop included, wake each other whenever one begins or ends to wait. A function that blocks on
-    something else is told in the log.
-    """
-    call = _OnLoop(function)
-    call.gr_context = getcurrent().gr_context  # ContextVars; by itself it would have none
-    proceed = partial(call.switch, *args, **kwargs)
-    while True:
-        began = monotonic()
-        result: Any = proceed()
-        if (held := monotonic() - began) > _TOO_LONG:
-            log.warning("%s held up all requests for %.0f ms: see db/waiting.py", function.__qualname__, held * 1000)
-        if call.dead:
-            return result  # type: ignore[no-any-return]  # what the function gave
+
+def remaining() -> float:
+    """Return the seconds until the deadline; infinity if there is none."""
+    return _deadline.get() - monotonic()
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Set a deadline for the block, unless an earlier one is set."""
+    token = _deadline.set(min(_deadline.get(), monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+class Waiting:
+    """Set the deadline for a block that waits for the database, and subtract its time from the budget."""
+
+    __slots__ = ("_began", "_budget", "_token")
+
+    def __enter__(self) -> None:
+        self._budget = budget.get()
+        self._began = monotonic()
+        limit = self._began + (self._budget.seconds if self._budget else settings.db_timeout)
+        self._token = _deadline.set(min(_deadline.get(), limit))
+
+    def __exit__(self, *_: object) -> None:
+        _deadline.reset(self._token)
+        if self._budget:
+            self._budget.seconds -= monotonic() - self._began
+
+
+class Slot:
+    """The right to use one connection, until it is released."""
+
+    __slots__ = ("loop",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        self.loop = loop
+
+
+class _Waiter:
+    """A caller that waits for a slot, on an event loop or in a thread."""
+
+    def __init__(self) -> None:
+        self.slot: Slot | None = None
+        self.loop = asyncio.get_running_loop() if may_wait() else None
+        self._future = self.loop.create_future() if self.loop else None
+        self._event = Event()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until a slot is granted, or the time is up."""
+        if self.loop is None or self._future is None:
+            self._event.wait(None if seconds == float("inf") else max(0, seconds))
+            return
+        timer = self.loop.call_later(min(max(0, seconds), 86_400), self._end)
         try:
-            proceed = partial(call.switch, await result)
-        except BaseException:  # noqa: BLE001  # for the function, to clean up: most often it is cancelled
-            proceed = partial(call.throw, *sys.exc_info())
+            wait_for(self._future)
+        finally:
+            timer.cancel()
+
+    def grant(self, slot: Slot) -> None:
+        """Grant the slot, and resume the caller, from any thread."""
+        self.slot = slot
+        if self.loop is None:
+            self._event.set()
+        else:
+            with suppress(RuntimeError):  # the loop was closed just now: `Slots` takes the slot back
+                self.loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        if self._future and not self._future.done():
+            self._future.set_result(None)
 
 
-def _await(awaitable: Awaitable[T]) -> T:
-    """Wait without `await`, in what `run_on_loop` runs."""
-    outside: Any = getcurrent().parent
-    return outside.switch(awaitable)  # type: ignore[no-any-return]  # what was awaited
+class Slots:
+    """A number of slots, for all threads and event loops of the process in order of arrival.
+
+    Some hosts run each call on an event loop of its own. A slot that a stopped loop still has is
+    taken back when somebody needs it.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._used: set[Slot] = set()
+        self._waiters: deque[_Waiter] = deque()
+        self._lock = Lock()
+
+    def acquire(self) -> Slot:
+        """Return a slot; wait for one until the deadline.
+
+        Raises:
+            Unavailable: none was free in time.
+        """
+        with self._lock:
+            if not self._free:
+                self._reclaim()
+            if self._free:
+                return self._grant(_running_loop())
+            waiter = _Waiter()
+            self._waiters.append(waiter)
+        try:
+            waiter.wait(remaining())
+        except BaseException:
+            if slot := self._leave(waiter):
+                self.release(slot)
+            raise
+        if slot := self._leave(waiter):
+            return slot
+        raise Unavailable("The database is busy. No connection was free in time.")
+
+    def _leave(self, waiter: _Waiter) -> Slot | None:
+        with self._lock, suppress(ValueError):
+            self._waiters.remove(waiter)
+            if self._free:  # a waiter with a stopped event loop was passed over
+                waiter.slot = self._grant(waiter.loop)
+        return waiter.slot
+
+    def release(self, slot: Slot) -> None:
+        """Make a slot free for the next caller."""
+        with self._lock:
+            if slot not in self._used:
+                return  # it was taken back
+            self._used.remove(slot)
+            self._free += 1
+            self._serve()
+
+    def _grant(self, loop: asyncio.AbstractEventLoop | None) -> Slot:
+        self._free -= 1
+        slot = Slot(loop)
+        self._used.add(slot)
+        return slot
+
+    def _serve(self) -> None:
+        for waiter in self._waiters:
+            if waiter.loop is None or waiter.loop.is_running():
+                self._waiters.remove(waiter)
+                waiter.grant(self._grant(waiter.loop))
+                return
+
+    def _reclaim(self) -> None:
+        for slot in [slot for slot in self._used if slot.loop and not slot.loop.is_running()]:
+            self._used.remove(slot)
+            self._free += 1
 
 
-def run_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function that may block on anything: in a worker thread, when this is the event loop's."""
-    is_on_loop = isinstance(getcurrent(), _OnLoop)
-    return _await(run_in_threadpool(function, *args, **kwargs)) if is_on_loop else function(*args, **kwargs)
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+slots = Slots(settings.db_pool_size)
 
 
 def _wait(connection: Any) -> None:
-    """Wait for the server no longer than is left, where libpq would wait for ever.
+    """Wait for the server until the deadline; libpq by itself would wait without a limit.
 
-    psycopg2 calls this whenever it waits, connecting included. Through a pooler the server cannot
-    be asked to keep such a limit.
+    psycopg2 calls this whenever it waits, also while it connects. A limit on the server's side
+    would not bound the wait: a server that does not answer does not enforce its own.
     """
-    is_on_loop = isinstance(getcurrent(), _OnLoop)
+    on_loop = may_wait()
+    if not on_loop and _running_loop():
+        log.warning("a session outside of a request blocks the event loop: see docs/how-to/call-another-service.md")
     while (state := connection.poll()) != extensions.POLL_OK:
         seconds, socket = max(0, remaining()), connection.fileno()
-        if is_on_loop:
-            is_in_time = _await(_wait_on_loop(socket, state, seconds))
-        else:
-            is_in_time = _wait_in_thread(socket, state, seconds)
-        if not is_in_time:
-            # The socket of a connection that is being made is closed when nothing refers to it any
-            # more, and the traceback would. A statement's connection psycopg2 closes by itself.
+        wait = _wait_on_loop if on_loop else _wait_in_thread
+        if not wait(socket, state, seconds):
+            # A connection that is being made has no close(). Its socket is closed when nothing
+            # refers to it, and the traceback would. psycopg2 closes a statement's connection.
             del connection
             raise psycopg2.OperationalError("no answer in time")
 
@@ -91,20 +216,20 @@ def _wait_in_thread(socket: int, state: int, seconds: float) -> bool:
     return bool(poll.poll(None if seconds == float("inf") else ceil(seconds * 1000)))
 
 
-async def _wait_on_loop(socket: int, state: int, seconds: float) -> bool:
+def _wait_on_loop(socket: int, state: int, seconds: float) -> bool:
     loop = asyncio.get_running_loop()
     reads = state == extensions.POLL_READ
     add, remove = (loop.add_reader, loop.remove_reader) if reads else (loop.add_writer, loop.remove_writer)
-    over: asyncio.Future[bool] = loop.create_future()
+    ready: asyncio.Future[bool] = loop.create_future()
 
-    def end(is_in_time: bool) -> None:
-        if not over.done():
-            over.set_result(is_in_time)
+    def end(in_time: bool) -> None:
+        if not ready.done():
+            ready.set_result(in_time)
 
-    timer = loop.call_later(min(seconds, 86_400), end, False)  # uvloop knows no infinity
+    timer = loop.call_later(min(seconds, 86_400), end, False)  # uvloop does not accept infinity
     add(socket, end, True)
     try:
-        return await over
+        return wait_for(ready)
     finally:
         remove(socket)
         timer.cancel()

@@ -1,5 +1,6 @@
-"""What `make run` adds around the API: an embedded PostgreSQL and a stand-in for Better Auth.
+"""Run the commands of development, such as `make run` and `make demo`.
 
-The API never imports this package, and this package imports nothing of the API: they meet over
-the environment and HTTP, as in production.
+`make run` starts the API with an embedded PostgreSQL and a stand-in for Better Auth. The API never
+imports this package, and this package imports nothing of the API. They communicate through the
+environment and HTTP, as in production.
 """

@@ -1,9 +1,9 @@
-"""`python -m dev run`, `demo`, `token`, `openapi` and `migration NAME`; the Makefile calls them."""
+"""Run `python -m dev run`, `demo`, `token`, `openapi` or `migration NAME`. The Makefile calls these commands."""
 
 import signal
 import sys
 
-# Before the imports that take a while: Ctrl-C among them would print a traceback.
+# This line precedes the imports. They are slow, and Ctrl-C during them would print a traceback.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from dev.demo import run_demo  # noqa: E402  # see above
@@ -15,7 +15,7 @@ from dev.run import run, token  # noqa: E402  # see above
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the arguments say and answer the exit code."""
+    """Run the command of the arguments, and return the exit code."""
     try:
         match arguments:
             case ["run"]:
@@ -29,11 +29,11 @@ def main(arguments: list[str]) -> int:
             case ["migration", name] if name:
                 return write_migration(name)
             case ["migration", *_]:
-                raise Problem('A migration needs a name: make migration NAME="add due date"', exit_code=2)
+                raise Problem('A migration needs a name. Run make migration NAME="add due date".', exit_code=2)
             case _:
-                raise Problem("usage: python -m dev run|demo|token|openapi|migration NAME", exit_code=2)
+                raise Problem("Usage: python -m dev run|demo|token|openapi|migration NAME", exit_code=2)
     except KeyboardInterrupt:
-        pass  # the usual end of `run` and `demo`, and no error: make would report one
+        pass  # Ctrl-C is the usual end of `run` and `demo`. make would report another exit code as an error.
     except Problem as problem:
         print(problem, file=sys.stderr)
         return problem.exit_code

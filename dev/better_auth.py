@@ -1,9 +1,9 @@
-"""A stand-in for Better Auth: a demo user, and tokens that the API verifies as in production.
+"""Replace Better Auth by a stand-in with a demo user. The API verifies its tokens as in production.
 
-It is another *issuer*, never a bypass: it has a signing key of its own, and the API trusts it only
-where `make run` starts the API with the stand-in's address as `BETTER_AUTH_URL`. Tables, tokens and
-key set have the form of Better Auth 1.7. Unlike Better Auth it asks for no session, so it listens
-on 127.0.0.1 alone and only while `make run` does.
+The stand-in is another *issuer*. It does not bypass the verification. It has its own signing key, and
+the API trusts it only because `make run` sets its address as `BETTER_AUTH_URL`. Tables, tokens and
+key set have the format of Better Auth 1.7. Unlike Better Auth it requires no session, so it listens
+only on 127.0.0.1 and only while `make run` runs.
 """
 
 import json
@@ -27,22 +27,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 from psycopg2.extras import RealDictCursor
 
-# Better Auth's tokens live for 15 minutes. Here nobody renews them: pasted lines should go on
-# working while somebody tries things out.
+# Better Auth's tokens expire after 15 minutes. These tokens are valid for longer, because nothing
+# renews a token in a pasted line.
 TOKEN_LIFETIME = 3600  # seconds
 
 _TABLES = Path(__file__).with_name("better-auth.sql")
 
 
 def demo_user(database_url: str) -> dict[str, Any]:
-    """Make Better Auth's tables and the demo user where missing.
+    """Create Better Auth's tables and the demo user, unless they exist.
 
     Returns:
         The user's row as Better Auth writes it in JSON.
     """
     with (
         closing(psycopg2.connect(database_url)) as connection,
-        connection,  # one transaction: all of it or nothing
+        connection,  # this is one transaction, so either everything or nothing is created
         connection.cursor(cursor_factory=RealDictCursor) as cursor,
     ):
         cursor.execute("SELECT FROM pg_tables WHERE schemaname = 'public' AND tablename = 'user'")
@@ -59,24 +59,24 @@ def demo_user(database_url: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class StandIn:
-    """Who signs, and whom the tokens name; kept in a file, so that tokens can be made later on."""
+    """Sign tokens for the demo user. A file keeps the key and the user, so that `make token` can use them."""
 
     origin: str
     user: dict[str, Any]
-    key: dict[str, str]  # the private one, as JWK
+    key: dict[str, str]  # the private key as a JWK
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `prepare` wrote.
+        """Read the file that `prepare` wrote.
 
         Raises:
-            FileNotFoundError: it never did.
+            FileNotFoundError: `prepare` has not written it yet.
         """
         return cls(**json.loads(path.read_text()))
 
     @classmethod
     def prepare(cls, path: Path, origin: str, user: dict[str, Any]) -> Self:
-        """Make the stand-in for this origin and user, keep the key that the file has, and save."""
+        """Create the stand-in for this origin and user, and save it. A key in the file is kept."""
         try:
             key = cls.load(path).key
         except FileNotFoundError:
@@ -90,11 +90,11 @@ class StandIn:
         return stand_in
 
     def jwks(self) -> dict[str, Any]:
-        """Answer the public key as Better Auth's `/api/auth/jwks` does: without `use`."""
+        """Return the public key as Better Auth's `/api/auth/jwks` does, without `use`."""
         return {"keys": [{name: self.key[name] for name in ("alg", "crv", "x", "kty", "kid")}]}
 
     def token(self) -> str:
-        """Sign a token as Better Auth's `/api/auth/token` does: the whole user, and no `typ`."""
+        """Return a token as Better Auth's `/api/auth/token` does, with the whole user and without `typ`."""
         now = int(time.time())
         claims = {"iat": now, **self.user, "sub": self.user["id"], "exp": now + TOKEN_LIFETIME}
         claims |= {"iss": self.origin, "aud": self.origin}
@@ -104,7 +104,7 @@ class StandIn:
 
 @contextmanager
 def serve(stand_in: StandIn) -> Iterator[None]:
-    """Answer `/api/auth/jwks` and `/api/auth/token` at the stand-in's origin while the block lasts.
+    """Serve `/api/auth/jwks` and `/api/auth/token` at the stand-in's origin until the block ends.
 
     Raises:
         OSError: the port is taken.
@@ -127,8 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        # No CORS headers, and no other host name: a web page that makes its own name point to
-        # 127.0.0.1 (DNS rebinding) must not read a token.
+        # There are no CORS headers, and other host names are refused. Otherwise a web page whose name
+        # points to 127.0.0.1 (DNS rebinding) could read a token.
         port = self.server.server_port
         if self.headers["Host"] not in (f"127.0.0.1:{port}", f"localhost:{port}"):
             self._answer(HTTPStatus.MISDIRECTED_REQUEST, {"message": "Misdirected Request"})
@@ -142,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _not_found(self) -> None:
         self._answer(HTTPStatus.NOT_FOUND, {"message": "Not Found"})
 
-    # http.server's names, hence the noqa.
+    # http.server calls these methods by their names.
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _not_found  # noqa: N815  # http.server names them
 
     def _answer(self, status: HTTPStatus, body: dict[str, Any]) -> None:
@@ -153,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(json.dumps(body).encode())
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: the API's log is what matters."""
+        """Log nothing, so that only the API's log is printed."""
 
 
 def _random_id() -> str:
@@ -161,6 +161,6 @@ def _random_id() -> str:
 
 
 def _json(value: object) -> object:
-    if isinstance(value, datetime):  # as JavaScript's Date does it
+    if isinstance(value, datetime):  # JavaScript's Date has this format
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return value

@@ -1,4 +1,4 @@
-"""The command behind `make demo`: the app of examples/nextjs, the API, and a PostgreSQL for both."""
+"""Run `make demo`, which starts the app of examples/nextjs, the API, and a PostgreSQL for both."""
 
 import secrets
 import shutil
@@ -24,7 +24,7 @@ from dev.processes import (
 )
 
 EXAMPLE = ROOT / "examples" / "nextjs"
-_READY_TIMEOUT = 90  # seconds; a development server compiles its first page meanwhile
+_READY_TIMEOUT = 90  # seconds, because a development server compiles its first page in this time
 _WEB_STOP_TIMEOUT = 5  # seconds
 
 _WELCOME = """
@@ -35,26 +35,26 @@ Sign up in the app. Ctrl-C stops everything."""
 
 
 def run_demo() -> None:
-    """Run the demo until it is told to stop: on the database that the settings name, or an embedded one.
+    """Run the demo until Ctrl-C. It uses the database of the settings, or an embedded one.
 
     Raises:
-        KeyboardInterrupt: a signal came, and everything is stopped.
-        Problem, PostgresError, OSError: something is missing, taken or broken.
+        KeyboardInterrupt: a signal arrived, and all programs have stopped.
+        Problem, PostgresError, OSError: a program, a file or a port cannot be used.
     """
     stop_on_signals()
     settings = read_settings()
     web_port, api_port = port_from(settings, "WEB_PORT", 3000), port_from(settings, "PORT", 8000)
     if web_port == api_port:
-        raise Problem(f"WEB_PORT and PORT are both {web_port}: they must be two.", exit_code=2)
-    check_free(web_port, "To use another: WEB_PORT=3010 make demo")
-    check_free(api_port, "To use another: PORT=8010 make demo")
+        raise Problem(f"WEB_PORT and PORT are both {web_port}. They must be different.", exit_code=2)
+    check_free(web_port, "To use another port, run WEB_PORT=3010 make demo.")
+    check_free(api_port, "To use another port, run PORT=8010 make demo.")
     with demo(LOCAL, settings, web_port=web_port, api_port=api_port) as running_demo:
         print(_WELCOME.format(web=running_demo.web_origin, api=running_demo.api_origin), flush=True)
         running_demo.watch()
 
 
 class Demo:
-    """What runs; addresses are those that a browser on this computer uses."""
+    """Control a running demo. Its addresses are for a browser on this computer."""
 
     def __init__(self, web: Program, web_port: int, api_port: int, settings: Mapping[str, str]) -> None:
         self.web_origin, self.api_origin = _origin(web_port), _origin(api_port)
@@ -66,14 +66,14 @@ class Demo:
         """Start the API, and wait until it is ready.
 
         Raises:
-            Problem: it will not be.
+            Problem: it does not become ready.
         """
         program = self._running_api.enter_context(api(self._api_port, self._settings))
         self._programs = [self._web, program]
         wait_until_ready(program, self._api_port, "/ready", _READY_TIMEOUT, self._web)
 
     def stop_api(self) -> None:
-        """Stop the API, if it runs; the rest goes on."""
+        """Stop the API, if it runs. The other programs continue."""
         self._programs = [self._web]
         self._running_api.close()
 
@@ -81,7 +81,7 @@ class Demo:
         """Wait until a program stops by itself.
 
         Raises:
-            Problem: that is what it did.
+            Problem: a program stopped.
         """
         watch(*self._programs)
 
@@ -90,45 +90,45 @@ class Demo:
 def demo(
     folder: Path, settings: Mapping[str, str], *, web_port: int, api_port: int, production: bool = False
 ) -> Iterator[Demo]:
-    """Run everything until the block ends.
+    """Run the demo until the block ends.
 
     Args:
-        folder: where the embedded database and the secret are kept.
-        settings: the environment of the API and of Next.js. Without a DATABASE_URL the database
-            is embedded; what it says about another Better Auth is not for this one.
-        web_port: where Next.js listens.
-        api_port: where the API listens.
-        production: whether Next.js serves what `next build` made, instead of compiling.
+        folder: the folder for the embedded database and the secret.
+        settings: the environment of the API and of Next.js. Without DATABASE_URL the database is
+            embedded. Settings of another Better Auth are replaced.
+        web_port: the port of Next.js.
+        api_port: the port of the API.
+        production: whether Next.js serves the output of `next build` instead of compiling pages.
 
     Raises:
-        Problem, PostgresError, OSError: something is missing or broken.
+        Problem, PostgresError, OSError: a program, a file or a port cannot be used.
     """
     node = shutil.which("node", path=settings.get("PATH"))
     if node is None:
-        raise Problem("Node 20 or newer is needed, and there is no node on the PATH.")
+        raise Problem("Node 20 or newer is required. There is no node on the PATH.")
     if not (EXAMPLE / "node_modules" / ".bin" / "next").exists():
-        raise Problem("Next.js is not installed in examples/nextjs: make demo does that.")
+        raise Problem("Next.js is not installed in examples/nextjs. Run make demo to install it.")
 
     with ExitStack() as stack:
         settings = {**settings, **_better_auth(folder, settings, _origin(web_port))}
         settings |= {"API_URL": _origin(api_port), "NEXT_PUBLIC_API_URL": _origin(api_port)}
         settings["NEXT_TELEMETRY_DISABLED"] = "1"
         if not settings.get("DATABASE_URL"):
-            _say("PostgreSQL ...")
+            _say("Starting PostgreSQL ...")
             server = stack.enter_context(postgres(folder / "postgres"))
-            # Not `todo`: there, `make run` has tables of a stand-in for Better Auth.
+            # The database `todo` has the tables of the stand-in of `make run`, so this is another one.
             server.create_database("demo")
             url = server.url("demo")
             settings |= {"DATABASE_URL": url, "DATABASE_MIGRATION_URL": url, "MIGRATE_ON_START": "true"}
 
-        _say("Next.js ..." if production else "Next.js, which compiles the first page ...")
+        _say("Starting Next.js ..." if production else "Starting Next.js, which compiles the first page ...")
         web = stack.enter_context(_next(node, web_port, settings, production=production))
-        # First, and alone: its start makes the tables that the API looks for, and the keys are made
-        # when they are asked for. A development server compiles both then.
+        # Next.js starts before the API, because its start creates the tables that the API needs. The
+        # first request for the keys creates the keys. A development server compiles both pages now.
         for path in ("/", "/api/auth/jwks"):
             wait_until_ready(web, web_port, path, _READY_TIMEOUT)
 
-        _say("The API ...")
+        _say("Starting the API ...")
         everything = Demo(web, web_port, api_port, settings)
         stack.callback(everything.stop_api)
         everything.start_api()
@@ -136,9 +136,9 @@ def demo(
 
 
 def _better_auth(folder: Path, settings: Mapping[str, str], origin: str) -> dict[str, str]:
-    """Give the settings of a Better Auth as it is out of the box, for both sides.
+    """Return the settings of a Better Auth with its defaults, for Next.js and for the API.
 
-    All of them, because a `.env` may have those of another one.
+    All of them are set, because a `.env` may have the settings of another Better Auth.
     """
     return {
         "BETTER_AUTH_URL": origin,
@@ -154,7 +154,10 @@ def _better_auth(folder: Path, settings: Mapping[str, str], origin: str) -> dict
 
 
 def _secret(path: Path) -> str:
-    """Give the secret that a file keeps, and make it first: it decrypts the signing keys in the database."""
+    """Return the secret in a file, and create the file if it is missing.
+
+    The secret decrypts the signing keys in the database, so it must stay the same.
+    """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished")

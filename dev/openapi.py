@@ -1,4 +1,4 @@
-"""`make openapi`: write down what the API says of itself, for those who generate code from it."""
+"""Write the API's OpenAPI document to a file for code generators: `make openapi`."""
 
 import json
 import subprocess
@@ -9,8 +9,8 @@ from dev.processes import ROOT, Problem
 
 _PRINT = "import json, main; print(json.dumps(main.app.openapi()))"
 
-# Nothing connects to these. The app asks for them when it is imported, and for no others: neither
-# the environment nor a `.env` has a say in the document.
+# The app requires these settings when it is imported, and nothing connects to them. Other settings
+# are not passed, so that neither the environment nor a `.env` changes the document.
 _SETTINGS = {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
     "BETTER_AUTH_URL": "http://127.0.0.1:1",
@@ -28,6 +28,6 @@ def write_openapi() -> None:
     with tempfile.TemporaryDirectory() as folder:
         printed = subprocess.run(command, cwd=folder, env=_SETTINGS, stdout=subprocess.PIPE, check=False)
     if printed.returncode != 0:
-        raise Problem("There is no document, because the app cannot be imported.")
+        raise Problem("openapi.json was not written, because the app cannot be imported.")
     document = json.dumps(json.loads(printed.stdout), indent=2, ensure_ascii=False)
     (ROOT / "openapi.json").write_text(f"{document}\n", encoding="utf-8")

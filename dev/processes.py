@@ -1,4 +1,4 @@
-"""The processes of `make run` and `make demo`: they start, answer, and end with the command."""
+"""Start, check and stop the programs of `make run` and `make demo`."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Problem(Exception):
-    """Why a command cannot go on, for a person, and the exit code that says so."""
+    """Report why a command cannot continue, with a message for a person and an exit code."""
 
     def __init__(self, text: str, exit_code: int = 1) -> None:
         super().__init__(text)
@@ -30,63 +30,64 @@ class Problem(Exception):
 
 
 def stop_on_signals() -> None:
-    """Have Ctrl-C and its like raise KeyboardInterrupt, once: what follows is the stopping."""
+    """Make the first SIGINT (Ctrl-C), SIGTERM or SIGHUP raise KeyboardInterrupt, and ignore later ones."""
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
 
 
 def _interrupt(*_: object) -> NoReturn:
     for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the stopping
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the cleanup
     raise KeyboardInterrupt
 
 
 def read_settings() -> dict[str, str]:
-    """Give what the environment says, and what `.env` does where the environment is silent."""
+    """Return the environment, and the variables of `.env` that the environment does not have."""
     return {name: value for name, value in dotenv_values(ROOT / ".env").items() if value is not None} | os.environ
 
 
 def port_from(settings: Mapping[str, str], name: str, default: int) -> int:
-    """Read a port.
+    """Return the port in a setting.
 
     Raises:
-        Problem: it is none.
+        Problem: the value is not a port.
     """
     text = settings.get(name) or str(default)
-    # Not 65535: the stand-in of `make run` takes the next.
+    # 65535 is refused, because the stand-in of `make run` uses the next port.
     if not (text.isdecimal() and 1 <= int(text) <= 65534):
         raise Problem(f"{name} must be a number from 1 to 65534, not {text!r}.", exit_code=2)
     return int(text)
 
 
 def check_free(port: int, advice: str) -> None:
-    """See that nobody listens on a port.
+    """Check that no program listens on a port.
 
     Raises:
-        Problem: somebody does; ends with the advice.
+        Problem: a program listens on it. The message ends with the advice.
     """
-    # By connecting: on macOS one can bind 127.0.0.1 under a server that listens everywhere.
+    # This connects and does not bind, because on macOS a program can bind 127.0.0.1 while another
+    # program listens on all addresses.
     with suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
         raise Problem(f"Port {port} is taken. {advice}")
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program that runs, or did until a moment ago."""
+    """Describe a program that was started."""
 
     name: str
-    """As the subject of a sentence."""
+    """Name the program in messages, as the subject of a sentence."""
     process: subprocess.Popen[bytes]
 
     def check(self) -> None:
-        """See that it still runs.
+        """Check that the program still runs.
 
         Raises:
-            Problem: it does not, and nobody stopped it.
+            Problem: it stopped by itself.
         """
         code = self.process.poll()
         if code is not None:
-            raise Problem(f"{self.name} stopped by itself, with exit code {code}.")
+            raise Problem(f"{self.name} stopped unexpectedly with exit code {code}.")
 
 
 @contextmanager
@@ -99,15 +100,15 @@ def running(
     output: IO[str] | None = None,
     patience: float = _STOP_TIMEOUT,
 ) -> Iterator[Program]:
-    """Run a program until the block ends; whatever it started itself ends with it.
+    """Run a program until the block ends. Its child processes end with it.
 
     Args:
-        name: what it is called when something is wrong.
+        name: its name in messages.
         command: the program and its arguments.
-        folder: where it runs.
-        environment: all that it is configured by.
-        output: where its output goes, unless to standard error.
-        patience: seconds that it has for stopping.
+        folder: its working directory.
+        environment: all of its environment variables.
+        output: the file for its output. Without one, the output goes to standard error.
+        patience: the seconds that it has to stop.
     """
     process = subprocess.Popen(
         command,
@@ -116,7 +117,7 @@ def running(
         stdin=subprocess.DEVNULL,
         stdout=output or sys.stderr,
         stderr=output or sys.stderr,
-        start_new_session=True,  # Ctrl-C would find it importing: it is stopped from here
+        start_new_session=True,  # Ctrl-C must not interrupt its imports, so `finally` stops it
     )
     try:
         yield Program(name, process)
@@ -124,28 +125,28 @@ def running(
         _signal_all(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(patience)
-        _signal_all(process, signal.SIGKILL)  # it, or those of its children that are left
+        _signal_all(process, signal.SIGKILL)  # this also ends child processes that still run
         process.wait()
 
 
 def _signal_all(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    # Nobody is left; on macOS, nobody but zombies.
+    # The error means that no process is left. On macOS there may be zombies.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
 
 
 def api(port: int, environment: Mapping[str, str]) -> AbstractContextManager[Program]:
-    """Run the API as in production: a process of its own, configured by the environment alone."""
+    """Run the API as in production, in its own process and configured only by the environment."""
     command = (sys.executable, "-m", "uvicorn", "main:app", "--log-level", "warning")
     address = ("--host", "127.0.0.1", "--port", str(port))
     return running("The API", (*command, *address), ROOT, environment)
 
 
 def wait_until_ready(program: Program, port: int, path: str, seconds: float, *others: Program) -> None:
-    """Wait until a program answers `GET path` with 200, or with where to go instead.
+    """Wait until a program answers `GET path` with 200 or a redirect.
 
     Raises:
-        Problem: it does not within so many seconds, or one of the programs stopped by itself.
+        Problem: it does not within `seconds`, or one of the programs stopped by itself.
     """
     said = ""
     deadline = time.monotonic() + seconds
@@ -161,15 +162,15 @@ def wait_until_ready(program: Program, port: int, path: str, seconds: float, *ot
                 return
             if "json" in answer.getheader("Content-Type", ""):
                 said = answer.read().decode(errors="replace")
-        time.sleep(0.5 if said else 0.05)  # what it says does not change that fast
-    raise Problem(f"{program.name} is not ready after {seconds:g} s. GET {path} says: {said or 'nothing'}")
+        time.sleep(0.5 if said else 0.05)  # a program that answers needs longer to change its answer
+    raise Problem(f"{program.name} is not ready after {seconds:g} s. The last answer to GET {path}: {said or 'none'}")
 
 
 def watch(*programs: Program) -> NoReturn:
     """Wait until one of the programs stops by itself.
 
     Raises:
-        Problem: that is what it did.
+        Problem: a program stopped.
     """
     while True:
         for program in programs:

@@ -1,4 +1,4 @@
-"""The commands behind `make run` and `make token`."""
+"""Run the commands `make run` and `make token`."""
 
 import os
 from contextlib import ExitStack
@@ -21,12 +21,12 @@ from dev.processes import (
 
 _STAND_IN = LOCAL / "better-auth.json"
 _READY_TIMEOUT = 20  # seconds
-_OTHER_PORTS = "To use 8010 and 8011: PORT=8010 make run"
+_OTHER_PORTS = "To use 8010 and 8011, run PORT=8010 make run."
 
-# Without comments among the lines to paste: zsh takes none at its prompt.
+# The lines to paste have no comments, because zsh does not accept comments at its prompt.
 _WELCOME = """
-The API runs on {api} with a demo user; in a browser: {api}/docs
-Paste into another terminal:
+The API runs at {api} with a demo user.
+Open {api}/docs in a browser, or paste these lines into another terminal:
 
 export TOKEN={token}
 curl -s {api}/api/todos -H "Authorization: Bearer $TOKEN" \
@@ -37,27 +37,27 @@ ID=$(curl -s "{api}/api/todos?limit=1" -H "Authorization: Bearer $TOKEN" \
 curl -s -X POST {api}/api/todos/$ID/toggle -H "Authorization: Bearer $TOKEN" -w '\\n'
 curl -s -X DELETE {api}/api/todos/$ID -H "Authorization: Bearer $TOKEN" -w '%{{http_code}}\\n'
 
-The token is good for an hour; `make token` prints a fresh one. Ctrl-C stops everything."""
+The token is valid for an hour. `make token` prints a new one. Ctrl-C stops everything."""
 
 
 def token() -> None:
-    """Print a fresh token of the stand-in that runs or ran last.
+    """Print a new token of the stand-in that runs or ran last.
 
     Raises:
-        Problem: none ever ran.
+        Problem: no stand-in has run yet.
     """
     try:
         print(StandIn.load(_STAND_IN).token())
     except FileNotFoundError:
-        raise Problem("There is no demo user yet: make run first.") from None
+        raise Problem("There is no demo user yet. Run make run first.") from None
 
 
 def run() -> None:
-    """Run the API until it is told to stop: on what the environment names, or all embedded.
+    """Run the API until Ctrl-C. It uses the servers of the settings, or embedded ones.
 
     Raises:
-        KeyboardInterrupt: a signal came, and everything is stopped.
-        Problem, PostgresError, OSError: something is missing, taken or broken.
+        KeyboardInterrupt: a signal arrived, and all programs have stopped.
+        Problem, PostgresError, OSError: a program, a file or a port cannot be used.
     """
     stop_on_signals()
     settings = read_settings()
@@ -67,17 +67,17 @@ def run() -> None:
         _run_on(database, better_auth, port)
     elif database or better_auth:
         given, missing = ("DATABASE_URL", "BETTER_AUTH_URL")[:: 1 if database else -1]
-        raise Problem(f"{given} is set and {missing} is not: set both, or neither.", exit_code=2)
+        raise Problem(f"{given} is set and {missing} is not. Set both or neither.", exit_code=2)
     else:
         _run_embedded(port)
 
 
 def _run_on(database: str, better_auth: str, port: int) -> NoReturn:
     check_free(port, _OTHER_PORTS)
-    # With a second @ in the URL, what looks like the host may be part of a password.
+    # If the URL has a second @, the host may contain a part of the password.
     host = urlsplit(database).hostname if database.count("@") < 2 else None
     with api(port, os.environ) as program:
-        print(f"The API starts on http://localhost:{port}. Ctrl-C stops it.")
+        print(f"The API starts at http://localhost:{port}. Ctrl-C stops it.")
         print(f"Database: {host or 'DATABASE_URL'}. Better Auth: {better_auth}", flush=True)
         watch(program)
 
@@ -92,7 +92,7 @@ def _run_embedded(port: int) -> NoReturn:
         url = server.url("todo")
         stand_in = StandIn.prepare(_STAND_IN, origin, demo_user(url))
         running.enter_context(serve(stand_in))
-        # The last two may be set for a database that is not this one.
+        # The environment may have the last two settings for another database.
         settings = {"DATABASE_URL": url, "BETTER_AUTH_URL": origin}
         settings |= {"DATABASE_MIGRATION_URL": url, "MIGRATE_ON_START": "true"}
         program = running.enter_context(api(port, {**os.environ, **settings}))

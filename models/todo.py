@@ -4,46 +4,26 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import BaseModel, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Index, Table, Text, text
 from sqlmodel import Field, SQLModel
 
-from models.user import USER_ID_COLUMN_TYPE, USER_TABLE, UserId, UserIdText
+from models.cursor import Order
+from models.fields import Description, Moment, Owned, Title
+from models.user import UserIdText
 
 
-def _storable(value: str) -> str:
-    # pydantic refuses lone surrogates by itself; NUL is the one character more that JSON and
-    # Python can hold and PostgreSQL cannot.
-    if "\0" in value:
-        raise PydanticCustomError("string_nul", "String should not contain NUL characters")
-    return value
-
-
-Title = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_storable)
-]
-Description = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_storable)]
-
-
-class Todo(SQLModel, table=True):
+class Todo(Owned, table=True):
     """A row of the table `todo`. The database makes its id and its times."""
 
     __table_args__ = (
-        # Pages are read backwards along these; both begin with the owner, as the foreign key's
-        # cascade wants it. The second is for pages of only the open or only the completed ones.
+        # Pages are read backwards along these. The second serves pages of open or of completed todos.
         Index("todo_page_idx", "user_id", "created_at", "id"),
         Index("todo_completed_page_idx", "user_id", "completed", "created_at", "id"),
     )
 
     id: UUID = Field(default=None, primary_key=True, sa_column_kwargs={"server_default": text("gen_random_uuid()")})
-    user_id: UserId = Field(
-        # Better Auth deletes an account in steps that it does not roll back: a foreign key in the
-        # way of the last one leaves a user who can neither sign in nor sign up.
-        sa_type=USER_ID_COLUMN_TYPE,
-        foreign_key=f"{USER_TABLE.fullname}.id",
-        ondelete="CASCADE",
-    )
     title: str = Field(sa_type=Text)
     description: str | None = Field(default=None, sa_type=Text)
     completed: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
@@ -66,7 +46,7 @@ class TodoCreate(SQLModel):
 
 def _describe_update(schema: dict[str, Any]) -> None:
     schema["examples"] = [{"completed": True}]
-    # `"default": null` would tell clients that null may be sent where it may not.
+    # With `"default": null`, clients would send null where it is refused.
     for field in schema["properties"].values():
         field.pop("default")
 
@@ -91,3 +71,24 @@ class TodoRead(SQLModel):
     user_id: UserIdText
     created_at: datetime
     updated_at: datetime | None
+
+
+NEWEST_FIRST = Order("newest", created_at=Moment, id=UUID)
+
+
+class TodoPage(BaseModel):
+    """The query of a list of todos."""
+
+    completed: bool | None = Field(None, description="Only completed ones, or only open ones.")
+    limit: int = Field(100, ge=1, le=500, description="How many at most.")
+    cursor: Annotated[dict[str, Any], *NEWEST_FIRST.validator] | None = Field(
+        None, description="Where the page before ended: see `Link`."
+    )
+    skip: int = Field(0, ge=0, lt=2**31, description="How many to leave out; not with `cursor`.")
+
+    @field_validator("skip")
+    @classmethod
+    def _without_cursor(cls, skip: int, info: ValidationInfo) -> int:
+        if info.data.get("cursor"):
+            raise PydanticCustomError("skip_with_cursor", "Skip should be left out with a cursor")
+        return skip

@@ -6,23 +6,26 @@ from uuid import UUID
 
 from pydantic import BeforeValidator
 from sqlalchemy import Engine, Integer, Table, Text, Uuid, event
+from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
 from config import settings
 
 UserId: TypeAlias = str | UUID | int
-"""A user's id as the database holds it; BETTER_AUTH_ID_TYPE says which of the three."""
+"""A user's id as the database stores it. BETTER_AUTH_ID_TYPE names its type."""
 
-USER_ID_COLUMN_TYPE = {"text": Text, "uuid": Uuid, "integer": Integer}[settings.better_auth_id_type]
+_COLUMN_TYPES: dict[str, TypeEngine[Any]] = {"text": Text(), "uuid": Uuid(), "integer": Integer()}
+USER_ID_COLUMN_TYPE = _COLUMN_TYPES[settings.better_auth_id_type]
+"""The type of each column with a user's id. `make migration` recognizes such columns by this object."""
 
 UserIdText = Annotated[str, BeforeValidator(str)]
-"""A user's id as the API shows it: a string, whatever the database holds."""
+"""A user's id as the API returns it, a string."""
 
 
 def parse_user_id(subject: str) -> UserId:
-    """Read the `sub` of a token as a value of the column `user.id`.
+    """Return the `sub` of a token as a value of the column `user.id`.
 
-    Only the one spelling that Better Auth writes is taken, so that no two subjects are one user.
+    Only the spelling that Better Auth writes is accepted, so that two subjects are never one user.
 
     Raises:
         ValueError: no user of this database can have that id.
@@ -37,8 +40,8 @@ def parse_user_id(subject: str) -> UserId:
                 raise ValueError("out of the range of integer")
         case _:
             value = subject
-            subject.encode()  # PostgreSQL holds neither a lone surrogate
-            if not subject or "\0" in subject:  # nor NUL
+            subject.encode()  # refuses lone surrogates, which PostgreSQL cannot store
+            if not subject or "\0" in subject:  # nor can it store NUL
                 raise ValueError("not a text")
     if str(value) != subject:
         raise ValueError("not the canonical spelling")
@@ -55,7 +58,7 @@ _SCHEMA, _NAME = settings.user_table
 
 
 class User(SQLModel, table=True):
-    """A mirror of Better Auth's table, and what `todo.user_id` refers to. Read-only."""
+    """A row of Better Auth's table, to which each `user_id` refers. It is read-only."""
 
     __tablename__ = _NAME
     __table_args__ = {"schema": _SCHEMA}
@@ -73,7 +76,7 @@ USER_TABLE: Table = User.__table__  # type: ignore[attr-defined]  # SQLModel lea
 
 
 class UserRead(SQLModel):
-    """What the API tells a user of themself."""
+    """A user, as the API returns them."""
 
     id: UserIdText
     name: str
@@ -82,16 +85,16 @@ class UserRead(SQLModel):
 
 
 class ReadOnlyTableError(RuntimeError):
-    """Something tried to write to Better Auth's user table."""
+    """A statement writes to Better Auth's user table."""
 
 
 def refuse_writes(statement: Any) -> None:
-    """Look at a statement of SQLAlchemy's, DDL included.
+    """Check a statement of SQLAlchemy's, DDL included.
 
     Raises:
         ReadOnlyTableError: it writes to Better Auth's user table.
     """
-    # `table` is what INSERT, UPDATE and DELETE write to, `element` what CREATE and DROP are about.
+    # INSERT, UPDATE and DELETE have the attribute `table`, CREATE and DROP have `element`.
     for part in ("table", "element"):
         written = getattr(statement, part, None)
         if getattr(written, "fullname", None) == USER_TABLE.fullname:
@@ -100,5 +103,5 @@ def refuse_writes(statement: Any) -> None:
 
 @event.listens_for(Engine, "before_execute")
 def _refuse_to_execute_writes(_connection: Any, statement: Any, *_: Any) -> None:
-    # At the engine, because everything ends here: a flush, a bulk statement, plain Core, DDL.
+    # At the engine, because a flush, a bulk statement, a statement of Core and DDL all pass it.
     refuse_writes(statement)

@@ -1,23 +1,18 @@
-"""Who Better Auth says you are."""
+"""The user as Better Auth's table has them."""
 
-from fastapi import APIRouter
-
-from auth.dependencies import CurrentUser
-from crud.rows import Row
+from auth import CurrentUser
 from crud.user import get_user
-from db.session import SessionDep
-from errors import Unauthorized, documented
+from db import SessionDep
+from errors import UserGone
 from models.user import UserRead
-from routers import operation_id
-from routers.route import RowRoute
+from routers.routing import api_router
 
-router = APIRouter(prefix="/api", tags=["me"], route_class=RowRoute, generate_unique_id_function=operation_id)
+router = api_router("/me")
 
 
-@router.get("/me", response_model=UserRead, responses=documented(401, 413, 500, 503))
-def get_me(user: CurrentUser, session: SessionDep) -> Row:
-    """You, as Better Auth's table has you."""
-    row = get_user(session, user.id)
-    if row is None:
-        raise Unauthorized("The user that the token names no longer exists.")
-    return row
+@router.get("")
+def get_me(user: CurrentUser, session: SessionDep) -> UserRead:
+    """Get your account, as Better Auth's table has it."""
+    if (account := get_user(session, user.id)) is None:
+        raise UserGone
+    return account

@@ -1,1 +1,1 @@
-"""The contract, in sentences: real tokens over HTTP against a live server on a real PostgreSQL."""
+"""Test the contract of the API with real tokens, over HTTP, against a live server on a real PostgreSQL."""

@@ -1,4 +1,4 @@
-"""What the tests stand on: a PostgreSQL, an issuer, a live API, and people with tokens."""
+"""Start what the tests need: a PostgreSQL, an issuer, a live API, and users with tokens."""
 
 import os
 import secrets
@@ -19,8 +19,9 @@ from tests.issuer import ALGORITHMS, Issuer
 from tests.live import ROOT, Api, running, wait_until_ready
 from tests.wire import Wire
 
-# The app's modules read the settings when they are imported: a test that does so never sees yours.
-# Nothing connects to these; the API itself runs in processes with settings of their own.
+# The app's modules read the settings when they are imported. With these values a test that imports
+# them does not read the settings of the project. Nothing connects to these addresses, because the API
+# runs in other processes with other settings.
 os.environ |= {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
     "BETTER_AUTH_URL": "http://127.0.0.1:1",
@@ -34,14 +35,14 @@ BETTER_AUTH_SQL = (ROOT / "dev" / "better-auth.sql").read_text()
 
 @dataclass(frozen=True)
 class Person:
-    """A user of Better Auth with a token, and a client that sends it."""
+    """Describe a user of Better Auth with a token, and a client that sends it."""
 
     id: str
     token: str
     http: httpx.Client
 
     def create(self, title: str = "Buy milk", **fields: Any) -> dict[str, Any]:
-        """Make a todo."""
+        """Create a todo, and return it."""
         answer = self.http.post("/api/todos", json={"title": title, **fields})
         assert answer.status_code == 201, answer.text
         todo: dict[str, Any] = answer.json()
@@ -49,16 +50,16 @@ class Person:
 
 
 class Database:
-    """One database of the test server, asked beside the API."""
+    """Access a database of the test server without the API."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        """As the owner of Better Auth's tables."""
+        """Connect as the owner of Better Auth's tables."""
         self.api_url = url.replace("postgres@", "todo_api@", 1)
-        """As the API, which may do no more than it needs."""
+        """Connect as the API, which has only the rights that it needs."""
 
     def execute(self, statement: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """Run SQL in a transaction of its own, and give its rows, if it has any."""
+        """Run SQL in its own transaction, and return its rows, if it has any."""
         with closing(psycopg2.connect(self.url)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -66,7 +67,7 @@ class Database:
                 return cursor.fetchall() if cursor.description else []
 
     def add_user(self, user_id: str) -> None:
-        """Sign somebody up."""
+        """Insert a user into Better Auth's table."""
         self.execute(
             'INSERT INTO "user" (id, name, email, "emailVerified") VALUES (%s, %s, %s, true)',
             (user_id, "Somebody", f"{user_id.lower()}@example.com"),
@@ -74,16 +75,17 @@ class Database:
 
 
 def new_user_id() -> str:
-    """Make an id as Better Auth does: 32 letters and digits."""
+    """Return a new id of 32 letters and digits, as Better Auth does."""
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(32))
 
 
-# What the API needs of Better Auth's tables, and where it makes its own. README.md says the same.
+# The API needs these rights for Better Auth's tables and for its own. docs/better-auth.md has the same
+# statements.
 GRANTS = """
     GRANT USAGE, CREATE ON SCHEMA public TO todo_api;
     GRANT SELECT, REFERENCES ON "user" TO todo_api;
 """
-# The same, where Better Auth makes its tables later.
+# These statements are for a database in which Better Auth creates its tables later.
 LATER = """
     GRANT USAGE, CREATE ON SCHEMA public TO todo_api;
     ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, REFERENCES ON TABLES TO todo_api;
@@ -92,7 +94,7 @@ LATER = """
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """A PostgreSQL of the tests' own."""
+    """Run a PostgreSQL for the tests."""
     with tempfile.TemporaryDirectory() as folder, postgres(Path(folder) / "data") as server:
         Database(server.url("postgres")).execute("CREATE ROLE todo_api LOGIN")
         yield server
@@ -100,7 +102,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def new_database(server: Server) -> Callable[..., Database]:
-    """Make an empty database, or one with Better Auth's tables in it."""
+    """Return a function that creates a database, empty or with Better Auth's tables."""
     numbers = iter(range(1000))
 
     def make(*, better_auth: bool = True) -> Database:
@@ -115,10 +117,7 @@ def new_database(server: Server) -> Callable[..., Database]:
 
 @pytest.fixture(scope="session")
 def database(new_database: Callable[..., Database]) -> Iterator[Database]:
-    """The database of `api`.
-
-    Better Auth's tables are the same at the end of all tests as they were at the beginning.
-    """
+    """Create the database of `api`, and check after all tests that Better Auth's tables are unchanged."""
     database = new_database()
     before = better_auths_tables(database)
     yield database
@@ -126,7 +125,7 @@ def database(new_database: Callable[..., Database]) -> Iterator[Database]:
 
 
 def better_auths_tables(database: Database) -> list[tuple[Any, ...]]:
-    """Describe all that belongs to the tables that are not ours: columns, constraints, indexes, triggers."""
+    """Return columns, constraints, indexes and triggers of all tables that do not belong to the API."""
     return database.execute("""
         SELECT c.relname, c.relowner, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
                pg_get_expr(d.adbin, d.adrelid), a.attidentity,
@@ -136,13 +135,14 @@ def better_auths_tables(database: Database) -> list[tuple[Any, ...]]:
         FROM pg_class c
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT LIKE 'todo%'
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+              AND c.relname IN ('user', 'session', 'account', 'verification', 'jwks')
         ORDER BY c.relname, a.attnum""")
 
 
 @pytest.fixture(scope="session")
 def issuer() -> Iterator[Issuer]:
-    """The issuer that `api` trusts, with a key of each kind: the first and one per algorithm."""
+    """Run the issuer that `api` trusts. It has the key "first" and one key for each algorithm."""
     with Issuer().serving() as issuer:
         issuer.add_key("first")
         for algorithm in ALGORITHMS:
@@ -152,14 +152,14 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture(scope="session")
 def wire(server: Server) -> Iterator[Wire]:
-    """What `api` says to PostgreSQL."""
+    """Record the messages of `api` to PostgreSQL."""
     with Wire(server.socket_dir).open() as wire:
         yield wire
 
 
 @pytest.fixture(scope="session")
 def api(database: Database, issuer: Issuer, wire: Wire) -> Iterator[Api]:
-    """The API that most tests share; each brings its own users."""
+    """Run the API that most tests share. Each test has its own users."""
     name = database.url.partition("?")[0].rpartition("/")[2]
     with running(DATABASE_URL=wire.url(name, "todo_api"), BETTER_AUTH_URL=issuer.origin) as api:
         wait_until_ready(api)
@@ -168,7 +168,7 @@ def api(database: Database, issuer: Issuer, wire: Wire) -> Iterator[Api]:
 
 @pytest.fixture
 def new_person(api: Api, database: Database, issuer: Issuer) -> Iterator[Callable[[], Person]]:
-    """Sign somebody up and in."""
+    """Return a function that creates a user with a token."""
     people = []
 
     def make() -> Person:
@@ -185,18 +185,18 @@ def new_person(api: Api, database: Database, issuer: Issuer) -> Iterator[Callabl
 
 @pytest.fixture
 def owner(new_person: Callable[[], Person]) -> Person:
-    """Whose todos a test is about."""
+    """Create the user whose todos are tested."""
     return new_person()
 
 
 @pytest.fixture
 def stranger(new_person: Callable[[], Person]) -> Person:
-    """Somebody else who is signed in."""
+    """Create another user with a token."""
     return new_person()
 
 
 @pytest.fixture
 def anonymous(api: Api) -> Iterator[httpx.Client]:
-    """Somebody without a token."""
+    """Open a client without a token."""
     with api.client() as client:
         yield client

@@ -1,4 +1,4 @@
-"""What the contract says of every answer of a kind."""
+"""Assert the rules of the contract for answers of a kind."""
 
 import re
 import time
@@ -9,7 +9,7 @@ import httpx
 
 
 def expect_problem(answer: httpx.Response, status: int, title: str) -> dict[str, Any]:
-    """Assert that an answer is a problem (RFC 9457) of this status, and give it."""
+    """Assert that an answer is a problem (RFC 9457) with this status, and return the problem."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = answer.json()
@@ -22,7 +22,7 @@ def expect_problem(answer: httpx.Response, status: int, title: str) -> dict[str,
 
 
 def expect_unauthorized(answer: httpx.Response, detail: str) -> None:
-    """Assert that an answer is a 401 whose detail has these words."""
+    """Assert that an answer is a 401 whose detail contains a text."""
     problem = expect_problem(answer, 401, "Unauthorized")
     assert detail in problem["detail"]
     assert answer.headers["www-authenticate"].startswith('Bearer realm="todo"')
@@ -30,13 +30,13 @@ def expect_unauthorized(answer: httpx.Response, detail: str) -> None:
 
 
 def expect_not_found(answer: httpx.Response) -> None:
-    """Assert that an answer says that the caller has no such todo."""
+    """Assert that an answer is a 404 for a todo."""
     problem = expect_problem(answer, 404, "Not Found")
-    assert problem["detail"] == "There is no such todo of yours."
+    assert problem["detail"] == "Todo not found."
 
 
 def expect_invalid(answer: httpx.Response, *locations: list[Any]) -> list[dict[str, Any]]:
-    """Assert that an answer is a 422 that names these places, and nothing of what was sent."""
+    """Assert that an answer is a 422 with errors at these locations only, and return the errors."""
     problem = expect_problem(answer, 422, "Unprocessable Content")
     errors: list[dict[str, Any]] = problem["errors"]
     assert all(set(error) == {"loc", "msg", "type"} for error in errors)
@@ -45,7 +45,7 @@ def expect_invalid(answer: httpx.Response, *locations: list[Any]) -> list[dict[s
 
 
 def expect_unavailable(answer: httpx.Response, detail: str) -> dict[str, Any]:
-    """Assert that an answer is a 503 whose detail has these words, and give the problem."""
+    """Assert that an answer is a 503 whose detail contains a text, and return the problem."""
     problem = expect_problem(answer, 503, "Service Unavailable")
     assert detail in problem["detail"]
     assert 1 <= int(answer.headers["retry-after"]) <= 60
@@ -53,7 +53,7 @@ def expect_unavailable(answer: httpx.Response, detail: str) -> dict[str, Any]:
 
 
 def again(ask: Callable[[], httpx.Response]) -> Iterator[httpx.Response]:
-    """Ask again and again, for some seconds: until what was away is found again."""
+    """Repeat a request for ten seconds, and yield each answer. A server needs time to find a lost one."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         yield ask()

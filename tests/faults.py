@@ -1,4 +1,4 @@
-"""A network that fails on command: a TCP proxy in front of anything."""
+"""Forward TCP connections, and let the network fail on command."""
 
 import asyncio
 import socket
@@ -8,72 +8,72 @@ from dataclasses import dataclass
 
 from tests.listener import Listener
 
-_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing forgets what is unsent, and sends RST
+_RESET = struct.pack("ii", 1, 0)  # with this SO_LINGER, close() drops unsent data and sends RST
 
 
 @dataclass(eq=False)
 class _Link:
-    """A connection: the client's end, and the server's when there is one."""
+    """Describe a connection: the socket of the client, and that of the server once it is connected."""
 
     ends: list[asyncio.StreamWriter]
     lost: bool
-    """Whether it passes nothing on any more, not even that an end was closed."""
+    """Drop all data if this is set, and do not close a side when the other side is closed."""
 
 
 class Faults(Listener):
-    """Forwards to a port of this machine, for as long as nobody says otherwise."""
+    """Forward connections to a port of this machine, until a method causes a fault."""
 
     def __init__(self, target: int) -> None:
         super().__init__()
         self.delay = 0.0
-        """Seconds that everything takes in each direction."""
+        """Delay data by this many seconds in each direction."""
         self.under_way = 0
-        """What is delayed at this moment, in chunks."""
+        """Count the chunks that are being delayed."""
         self.accepted = 0
-        """How many connections there ever were."""
+        """Count all connections since the start."""
         self._target = target
         self._links: set[_Link] = set()
         self._hangs = False
 
     @property
     def open(self) -> int:
-        """How many connections clients keep open, lost ones among them."""
+        """Return the number of connections that clients keep open, including lost ones."""
         return len(self._links)
 
     def reset(self) -> None:
-        """End all connections at once: RST in both directions, whatever was under way."""
+        """Reset all connections. Both sides receive RST, and delayed data is lost."""
         self._do(self._reset())
 
     def close(self) -> None:
-        """End all connections in order: FIN in both directions."""
+        """Close all connections. Both sides receive FIN."""
         self._do(self._close())
 
     def forget(self) -> None:
-        """Lose all connections, and tell nobody, as a NAT does; new ones work."""
+        """Lose all connections without closing them, as a NAT does. New connections work."""
         for link in list(self._links):
             link.lost = True
 
     def hang(self) -> None:
-        """Let nothing through any more, and lose the connections; new ones are accepted, and lost too."""
+        """Lose all connections. New ones are accepted and lost, too."""
         self._hangs = True
         self.forget()
 
     def refuse(self) -> None:
-        """Refuse new connections; those that are open stay."""
+        """Refuse new connections. Open connections stay."""
         self._do(self._refuse())
 
     def heal(self) -> None:
-        """Be a good network again; what was lost stays lost."""
+        """Stop all faults. Lost connections stay lost."""
         self._hangs, self.delay = False, 0.0
         self._do(self._accept())
 
     async def _reset(self) -> None:
         for end in [end for link in self._links for end in link.ends]:
-            # It may have been closed in the meantime.
+            # The socket may have been closed in the meantime.
             with suppress(OSError):
                 end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             end.transport.abort()
-        await asyncio.sleep(0)  # the sockets are closed in the loop's next round
+        await asyncio.sleep(0)  # the loop closes the sockets in its next iteration
 
     async def _close(self) -> None:
         for end in [end for link in self._links for end in link.ends]:
@@ -96,7 +96,7 @@ class Faults(Listener):
         finally:
             for end in link.ends:
                 end.close()
-            # Not open any more means that the other side can know it.
+            # `open` must not change before the other side can notice the end.
             self._loop.call_soon(self._loop.call_soon, self._links.discard, link)
 
     async def _forward(self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -121,7 +121,7 @@ class Faults(Listener):
         with suppress(OSError):
             while chunk := await source.read(65536):
                 now = self._loop.time()
-                due = max(now + self.delay, due + 1e-6)  # nothing overtakes what was sent before
+                due = max(now + self.delay, due + 1e-6)  # a chunk must not overtake an earlier one
                 self.under_way += 1
                 if due > now:
                     self._loop.call_at(due, self._deliver, link, sink, chunk)

@@ -1,6 +1,7 @@
-"""A JWKS server with keys of every kind that Better Auth makes, and the tokens they sign."""
+"""Serve a JWK set with keys of every type that Better Auth makes, and sign tokens with them."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,11 @@ from jwt.algorithms import get_default_algorithms
 from jwt.utils import base64url_encode
 
 ALGORITHMS = ("EdDSA", "ES256", "ES512", "RS256", "PS256")
-"""What Better Auth's jwt() plugin can be set to sign with; the first is its default."""
+"""List the algorithms that Better Auth's jwt() plugin can be set to. The first is its default."""
 
 
 def new_private_key(algorithm: str) -> Any:
-    """Make a key as Better Auth makes them."""
+    """Return a new key of the same type and length as Better Auth makes."""
     match algorithm:
         case "EdDSA":
             return ed25519.Ed25519PrivateKey.generate()
@@ -29,25 +30,34 @@ def new_private_key(algorithm: str) -> Any:
             return rsa.generate_private_key(65537, 2048)
 
 
-class Issuer:
-    """Signs tokens, and answers `GET /api/auth/jwks` with what is in `jwks`."""
+def _server(host: str, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
-    def __init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+    return Server((host, 0), handler)
+
+
+class Issuer:
+    """Sign tokens, and answer `GET /api/auth/jwks` with the keys in `jwks`."""
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self._server = _server(host, self._handler())
+        self.port = self._server.server_port
+        self.origin = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
         self.private_keys: dict[str, tuple[str, Any]] = {}
         self.jwks: list[dict[str, Any]] = []
         self.answer: tuple[int, bytes] | None = None
-        """Given instead of the key set when it is not None: status and body."""
+        """Replace the key set by this status and body, unless it is None."""
         self.headers: dict[str, str] = {}
-        """Sent along."""
+        """Add these headers to every answer."""
         self.gate = Event()
-        """Closed, it keeps every answer back until it opens."""
+        """Delay every answer until this event is set."""
         self.gate.set()
         self.fetches = 0
+        """Count the requests."""
 
     def add_key(self, kid: str, algorithm: str = "EdDSA") -> None:
-        """Make a key, and publish it."""
+        """Make a key and publish it. It replaces a key of the same kid."""
         private = new_private_key(algorithm)
         public = get_default_algorithms()[algorithm].to_jwk(private.public_key(), as_dict=True)
         self.private_keys[kid] = algorithm, private
@@ -56,7 +66,7 @@ class Issuer:
         self.jwks = [*(key for key in self.jwks if key["kid"] != kid), published]
 
     def claims(self, subject: str, **changes: Any) -> dict[str, Any]:
-        """Give the claims that Better Auth would sign; a change to None leaves one out."""
+        """Return the claims that Better Auth would sign. A change to None removes a claim."""
         now = int(time.time())
         claims = {
             "iat": now,
@@ -71,19 +81,19 @@ class Issuer:
         return {name: value for name, value in claims.items() if value is not None}
 
     def token(self, subject: str, *, kid: str = "first", headers: dict[str, Any] | None = None, **changes: Any) -> str:
-        """Sign a token with the key `kid`; `headers` are added to `alg` and `kid`."""
+        """Return a token signed with the key `kid`. `headers` extend or replace `alg` and `kid`."""
         header = {"alg": self.private_keys[kid][0], "kid": kid, **(headers or {})}
         return self.sign(json.dumps(header), json.dumps(self.claims(subject, **changes)), kid=kid)
 
     def sign(self, header: str | bytes, claims: str | bytes, *, kid: str = "first") -> str:
-        """Put a good signature under any bytes at all."""
+        """Return a token with these parts and a valid signature. The parts may be any bytes."""
         algorithm, private = self.private_keys[kid]
         parts = [part.encode() if isinstance(part, str) else part for part in (header, claims)]
         message = b".".join(base64url_encode(part) for part in parts)
         signature = get_default_algorithms()[algorithm].sign(message, private)
         return b".".join((message, base64url_encode(signature))).decode()
 
-    def _handler(issuer) -> type[BaseHTTPRequestHandler]:  # noqa: N805  # the handler has the name self
+    def _handler(issuer) -> type[BaseHTTPRequestHandler]:  # noqa: N805  # the handler's methods have the name self
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 status, body = issuer.answer or (200, json.dumps({"keys": issuer.jwks}).encode())
@@ -104,7 +114,7 @@ class Issuer:
 
     @contextmanager
     def serving(self) -> Iterator["Issuer"]:
-        """Serve for as long as the block lasts."""
+        """Serve until the block ends."""
         Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         try:
             yield self

@@ -1,4 +1,4 @@
-"""A TCP server for a test to play with: on an event loop in a thread of its own."""
+"""Run a TCP server for a test, on an event loop in its own thread."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Listener(ABC):
-    """Listens on 127.0.0.1:`port` while `serving`; a subclass says what a connection is for."""
+    """Listen on 127.0.0.1:`port` during `serving`. A subclass handles the connections."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -20,11 +20,11 @@ class Listener(ABC):
 
     @abstractmethod
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection; its end closes it."""
+        """Serve one connection. It is closed when this method returns."""
 
     @contextmanager
     def serving(self) -> Iterator[Self]:
-        """Serve for as long as the block lasts."""
+        """Serve until the block ends."""
         started = Event()
 
         async def main() -> None:
@@ -35,7 +35,7 @@ class Listener(ABC):
             await stop.wait()
             self._server.close()
 
-        # Its end cancels what is still being served.
+        # When main() ends, asyncio.run() cancels the connections that are still open.
         thread = Thread(target=lambda: asyncio.run(main()), daemon=True)
         thread.start()
         assert started.wait(5)
@@ -46,7 +46,7 @@ class Listener(ABC):
             thread.join(5)
 
     def _do(self, what: Coroutine[Any, Any, T]) -> T:
-        """Do something on the loop, asked by another thread, and wait until it is done."""
+        """Run a coroutine on the loop from another thread, and return its result."""
         return asyncio.run_coroutine_threadsafe(what, self._loop).result(5)
 
     async def _listen(self) -> None:
@@ -54,14 +54,14 @@ class Listener(ABC):
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _guard(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # That either side hangs up, or this server ends, is nothing to report.
+        # It is no error if a side closes the connection, or if this server ends.
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await self._serve(reader, writer)
         writer.transport.abort()
 
 
 async def first_of(*several: Coroutine[Any, Any, None]) -> None:
-    """Wait until one of several ends, and end the others."""
+    """Wait until one of several coroutines ends, and cancel the others."""
     tasks = [asyncio.ensure_future(one) for one in several]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""The API as production runs it: a uvicorn of its own, configured by the environment alone."""
+"""Run the API as in production, with uvicorn in its own process and configured only by the environment."""
 
 import os
 import signal
@@ -19,12 +19,12 @@ import httpx
 
 ROOT = Path(__file__).parent.parent
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Empty, and never used: each client would read the machine's certificates, which takes 20 ms."""
+"""Create clients with this empty context. Without it each one reads the machine's certificates for 20 ms."""
 
 
 @dataclass(frozen=True)
 class Api:
-    """A running API."""
+    """Describe a running API."""
 
     url: str
     process: subprocess.Popen[str]
@@ -37,26 +37,26 @@ class Api:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Give an environment in which nothing is configured but `variables`."""
+    """Return an environment that configures only `variables`."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **variables}
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on, and that no outgoing connection gets before it is used."""
-    for port in sample(range(20_000, 32_768), 100):  # systems give out those above
+    """Return a port that no program listens on, and that the system does not use for outgoing connections."""
+    for port in sample(range(20_000, 32_768), 100):  # systems use the ports above for outgoing connections
         with socket.socket() as listener, suppress(OSError):
             listener.bind(("127.0.0.1", port))
             return port
     raise AssertionError("no port is free")
 
 
-def launch(port: int, folder: Path, **variables: str) -> Api:
-    """Start uvicorn without waiting for it. `folder` is empty: a `.env` of yours is not read."""
+def launch(port: int, folder: Path, app: str = "main:app", **variables: str) -> Api:
+    """Start uvicorn without waiting for it. `folder` is empty, so that no `.env` is read."""
     log = folder / f"{port}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "main:app", "--host=127.0.0.1", f"--port={port}"],
+            [sys.executable, "-m", "uvicorn", app, "--host=127.0.0.1", f"--port={port}"],
             cwd=folder,
             env=environment(**variables),
             stdout=output,
@@ -67,10 +67,10 @@ def launch(port: int, folder: Path, **variables: str) -> Api:
 
 
 @contextmanager
-def running(**variables: str) -> Iterator[Api]:
-    """Run the API with `variables`, until the block ends."""
+def running(app: str = "main:app", **variables: str) -> Iterator[Api]:
+    """Run the API with `variables` until the block ends."""
     with tempfile.TemporaryDirectory() as folder:
-        api = launch(free_port(), Path(folder), **variables)
+        api = launch(free_port(), Path(folder), app, **variables)
         try:
             wait_until_healthy(api)
             yield api
@@ -79,16 +79,16 @@ def running(**variables: str) -> Iterator[Api]:
 
 
 def wait_for(what: Callable[[], object], seconds: float = 10, log: Path | None = None) -> Any:
-    """Wait until something is so, and give it; fails when it does not come to pass, with the log."""
+    """Wait until a function returns a true value, and return that value. Fail with the log after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
-        assert time.monotonic() < deadline, f"not within {seconds} s\n{log.read_text() if log else ''}"
+        assert time.monotonic() < deadline, f"nothing happened within {seconds} s\n{log.read_text() if log else ''}"
         time.sleep(0.005)
     return found
 
 
 def wait_until_healthy(api: Api, seconds: float = 20) -> None:
-    """Wait until `/health` answers; fails with the log when it does not."""
+    """Wait until `/health` answers. Fail with the log if it does not."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -101,13 +101,13 @@ def wait_until_healthy(api: Api, seconds: float = 20) -> None:
 
 
 def wait_until_ready(api: Api) -> None:
-    """Wait until the schema is there, which `/health` does not wait for; fails when it will not be."""
+    """Wait until the schema exists, because `/health` does not wait for it. Fail with the log if it does not."""
     with api.client() as http:
         assert http.get("/ready").json()["schema"] == "ok", api.log.read_text()
 
 
 def stop(api: Api) -> None:
-    """End the process as a host does."""
+    """Stop the process with SIGTERM, as a host does."""
     api.process.send_signal(signal.SIGTERM)
     try:
         api.process.wait(10)

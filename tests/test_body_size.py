@@ -1,4 +1,4 @@
-"""How long a body may be, and what becomes of one that is longer, or that lies about its length."""
+"""Test the limit for the length of a body, longer bodies, and wrong lengths."""
 
 import socket
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ LIMIT = 64 * 1024
 
 
 def in_chunks(content: bytes) -> Iterator[bytes]:
-    """Give a body whose length httpx does not know."""
+    """Yield a body whose length httpx does not know."""
     for start in range(0, len(content), 10_000):
         yield content[start : start + 10_000]
 
@@ -35,17 +35,17 @@ def test_a_body_may_have_64_kib_and_no_byte_more(
 
 
 def request(verb: str, path: str, *headers: str) -> bytes:
-    """Write a request, without its body."""
+    """Return a request without its body."""
     return "\r\n".join([f"{verb} {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
 
 
 def talk(api: Api, pieces: Iterable[bytes], *, leave: bool = False) -> tuple[int, bytes]:
-    """Send until the server takes no more; give the status and all of its answer.
+    """Send until the server stops reading. Return the status and the whole answer.
 
     Args:
         api: the server.
-        pieces: what to send.
-        leave: say that nothing more will come, whatever the server waits for.
+        pieces: the parts of the request.
+        leave: whether to close the sending side afterwards, even if the server waits for more.
     """
     url = urlsplit(api.url)
     answer = b""
@@ -93,7 +93,7 @@ def test_a_body_of_50_mb_is_refused_without_reading_it(
     assert status == 413
     assert b"connection: close" in answer
     assert b'"title":"Content Too Large"' in answer
-    assert taken < 20_000_000, "no more than what the buffers of two sockets hold"
+    assert taken < 20_000_000, "at most the buffers of two sockets are filled"
     assert owner.http.get("/api/todos").json() == [todo]
 
 
@@ -115,7 +115,7 @@ LIES = {
 
 
 @pytest.mark.parametrize(("lengths", "body"), LIES.values(), ids=list(LIES))
-def test_a_request_that_lies_about_its_length_is_not_carried_out(
+def test_a_request_with_a_wrong_length_is_not_executed(
     api: Api, owner: Person, lengths: list[str], body: bytes
 ) -> None:
     todo = owner.create("as it was")
@@ -123,7 +123,7 @@ def test_a_request_that_lies_about_its_length_is_not_carried_out(
     lie = request("POST", "/api/todos", who, "Content-Type: application/json", *lengths)
     smuggled = request("DELETE", f"/api/todos/{todo['id']}", who)
     status, answer = talk(api, [lie + body + smuggled], leave=True)
-    assert status in (0, 400, 413, 422), "0: none, because the connection ended before the body"
+    assert status in (0, 400, 413, 422), "0 means that the connection ended without an answer"
     assert answer.count(b"HTTP/1.1 ") <= 1
     assert owner.http.get("/api/todos").json() == [todo]
     assert "Traceback" not in api.log.read_text()

@@ -1,4 +1,4 @@
-"""The schema's life: made, adopted, compared, taken back, and brought on by whoever adds a field."""
+"""Migrations run, are undone, and adopt the table of the versions that had none."""
 
 import re
 import shutil
@@ -10,24 +10,26 @@ from pathlib import Path
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy import make_url
 
-from db.migrations import newest
+from db.migrations import newest, upgrade
+from errors import Unavailable
 from tests.conftest import BETTER_AUTH_SQL, Database
 from tests.issuer import Issuer
 from tests.live import ROOT, environment, running, wait_until_ready
-from tests.test_stacks import STACKS
+from tests.test_stacks import STACKS, TEXT, Stack
 from tests.wire import Wire
 
 OLD_TABLE = (ROOT / "tests" / "recorded" / "todo-0.1.0.sql").read_text()
 
 
-def run(database: Database, *command: str, root: Path = ROOT, settings: dict[str, str] | None = None) -> str:
-    """Run a Python module as the API's role, and give what it says."""
+def run(database: Database, *command: str, settings: dict[str, str] | None = None) -> str:
+    """Run a Python module as the API's role, and return its output."""
     variables = {"DATABASE_URL": database.api_url, "BETTER_AUTH_URL": "http://127.0.0.1:1", **(settings or {})}
     done = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=root,
-        env=environment(**variables) | {"PYTHONPATH": str(root)},
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=environment(**variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -35,6 +37,12 @@ def run(database: Database, *command: str, root: Path = ROOT, settings: dict[str
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+def alembic(database: Database, *commands: str, settings: dict[str, str] | None = None) -> str:
+    """Run commands of Alembic's in one process, and return their output."""
+    code = "import sys\nfrom alembic.config import main\nfor command in sys.argv[1:]:\n    main(command.split())"
+    return run(database, "-c", code, *commands, settings=settings)
 
 
 def versions(database: Database) -> list[tuple[str]]:
@@ -46,78 +54,88 @@ def test_the_newest_migration_is_known_without_alembic() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [newest()]
 
 
-@pytest.mark.parametrize("stack", STACKS)
-def test_the_models_and_the_migrations_agree_and_no_other_table_is_named(
-    new_database: Callable[..., Database], stack: str
-) -> None:
+# A user table of the schema public that is named with it. PostgreSQL leaves the schema out.
+NAMED_STACKS = STACKS | {
+    "built-in, public.user": Stack(BETTER_AUTH_SQL, TEXT, {"BETTER_AUTH_USER_TABLE": "public.user"})
+}
+
+
+@pytest.mark.parametrize("stack", NAMED_STACKS)
+def test_models_and_migrations_agree_beside_every_stack(new_database: Callable[..., Database], stack: str) -> None:
     database = new_database(better_auth=False)
-    database.execute(STACKS[stack].ddl)
-    assert "up to date: version " in run(database, "db", settings=STACKS[stack].settings)
-    said = run(database, "alembic", "check", settings=STACKS[stack].settings)
-    assert "No new upgrade operations detected" in said
-    assert not re.search(r"user|session|account|verification|jwks", said)
+    database.execute(NAMED_STACKS[stack].ddl)
+    answer = alembic(database, "upgrade head", "check", settings=NAMED_STACKS[stack].settings)
+    assert "No new upgrade operations detected" in answer
+    assert not re.search(r"user|session|account|verification|jwks", answer)
 
 
-def test_a_migration_is_taken_back_and_done_again(new_database: Callable[..., Database]) -> None:
+def test_migrations_are_undone_and_run_again(new_database: Callable[..., Database]) -> None:
     database = new_database()
     tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
     before = database.execute(tables)
-    for _ in range(2):
-        run(database, "alembic", "upgrade", "head")
-        assert database.execute(tables) == sorted([*before, ("todo",), ("todo_version",)])
-        assert versions(database) == [(newest(),)]
-        run(database, "alembic", "downgrade", "base")
-        assert database.execute(tables) == sorted([*before, ("todo_version",)])
-        assert versions(database) == []
-    assert "CREATE TABLE" in run(database, "alembic", "upgrade", "head", "--sql")
+    alembic(database, "upgrade head")
+    after = database.execute(tables)
+    assert {("todo",), ("todo_version",)} <= set(after) - set(before)
+    assert versions(database) == [(newest(),)]
+    alembic(database, "downgrade base")
+    assert database.execute(tables) == sorted([*before, ("todo_version",)])
     assert versions(database) == []
+    alembic(database, "upgrade head")
+    assert database.execute(tables) == after
 
 
-def test_a_table_from_before_there_were_migrations_is_adopted_with_its_todos(
-    new_database: Callable[..., Database], issuer: Issuer
-) -> None:
+def test_migrations_can_be_printed_as_sql(new_database: Callable[..., Database]) -> None:
+    database = new_database()
+    assert "CREATE TABLE IF NOT EXISTS todo (" in alembic(database, "upgrade head --sql")
+    assert database.execute("SELECT to_regclass('todo')") == [(None,)]
+
+
+def test_a_table_from_before_the_migrations_is_adopted(new_database: Callable[..., Database], issuer: Issuer) -> None:
     database = new_database()
     database.execute(OLD_TABLE)
     database.add_user("somebody")
     database.execute("INSERT INTO todo (user_id, title) SELECT 'somebody', 'Todo ' || n FROM generate_series(1, 50) n")
-    before = database.execute("SELECT * FROM todo ORDER BY id")
+    columns = "id, user_id, title, description, completed, created_at, updated_at"
+    before = database.execute(f"SELECT {columns} FROM todo ORDER BY id")
     with (
         running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin) as api,
         api.client(issuer.token("somebody")) as http,
     ):
         assert len(http.get("/api/todos").json()) == 50
-    assert database.execute("SELECT * FROM todo ORDER BY id") == before
+    assert database.execute(f"SELECT {columns} FROM todo ORDER BY id") == before
     assert versions(database) == [(newest(),)]
-    assert "No new upgrade operations detected" in run(database, "alembic", "check")
+    assert "No new upgrade operations detected" in alembic(database, "check")
 
 
 def test_a_start_on_a_schema_that_is_up_to_date_is_one_query(
     new_database: Callable[..., Database], issuer: Issuer, wire: Wire
 ) -> None:
     database = new_database()
-    run(database, "db")
+    run(database, "-m", "db")
     url = wire.url(database.url.partition("?")[0].rpartition("/")[2], "todo_api")
     sent = len(wire.messages)
     with running(DATABASE_URL=url, BETTER_AUTH_URL=issuer.origin) as api:
-        wait_until_ready(api)  # looks once more
+        wait_until_ready(api)  # which checks again
         first, second = wire.messages[sent:]
     assert first == second
     assert "pg_attribute" in first
 
 
-def test_such_a_start_does_not_import_alembic(new_database: Callable[..., Database], tmp_path: Path) -> None:
+def test_a_start_on_a_schema_that_is_up_to_date_imports_no_alembic(
+    new_database: Callable[..., Database], tmp_path: Path
+) -> None:
     database = new_database()
-    run(database, "db")
-    look = """
+    run(database, "-m", "db")
+    start = """
 import sys
-from db.budget import at_most
+from db.waiting import at_most
 from db.schema import schema
 with at_most(9):
     schema.prepare()
 print(*sys.modules)
 """
     loaded = subprocess.run(
-        [sys.executable, "-c", look],
+        [sys.executable, "-c", start],
         cwd=tmp_path,
         env=environment(DATABASE_URL=database.api_url, BETTER_AUTH_URL="http://127.0.0.1:1"),
         stdout=subprocess.PIPE,
@@ -131,7 +149,7 @@ print(*sys.modules)
 def test_a_schema_that_is_ahead_of_the_code_is_served(new_database: Callable[..., Database], issuer: Issuer) -> None:
     database = new_database()
     database.add_user("somebody")
-    run(database, "db")
+    run(database, "-m", "db")
     database.execute("UPDATE todo_version SET version_num = '9999'")
     with (
         running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin) as api,
@@ -142,72 +160,79 @@ def test_a_schema_that_is_ahead_of_the_code_is_served(new_database: Callable[...
     assert versions(database) == [("9999",)]
 
 
-def test_a_field_is_added_by_a_line_in_each_class_and_a_table_by_a_class_and_make_migration(
-    new_database: Callable[..., Database], issuer: Issuer, tmp_path: Path
-) -> None:
-    root = tmp_path / "my app"
-    kept = shutil.ignore_patterns(".*", "tests", "docs", "node_modules", "__pycache__")
-    shutil.copytree(ROOT, root, ignore=kept)
-    models = root / "models" / "todo.py"
-    code = models.read_text()
-    stored = """    priority: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})"""
-    for line, added in {
-        "    updated_at: datetime | None = None": stored,
-        "    completed: bool = False": "    priority: int = 0",
-        "    completed: bool": "    priority: int",
-    }.items():
-        assert code.count(f"{line}\n") == 1
-        code = code.replace(f"{line}\n", f"{line}\n{added}\n")
-    models.write_text(code)
-    (models.parent / "tag.py").write_text(
-        "from sqlmodel import Field, SQLModel\n\n\nclass Tag(SQLModel, table=True):\n"
-        "    id: int | None = Field(default=None, primary_key=True)\n"
+OTHER_TABLES: dict[str, tuple[str, str]] = {
+    "a column is missing": ("ALTER TABLE todo DROP COLUMN completed", "it has no column completed"),
+    "the ids are numbers": (
+        "ALTER TABLE todo DROP COLUMN id, ADD COLUMN id serial PRIMARY KEY",
+        "the type of id is integer and not uuid",
+    ),
+    "the owner has another type": (
+        "ALTER TABLE todo DROP COLUMN user_id, ADD COLUMN user_id uuid NOT NULL",
+        "the type of user_id is uuid and not text",
+    ),
+    "a text is bounded": (
+        "ALTER TABLE todo ALTER title TYPE varchar(200)",
+        "the type of title is character varying(200) and not text",
+    ),
+    "a time has no zone": (
+        "ALTER TABLE todo ALTER updated_at TYPE timestamp",
+        "the type of updated_at is timestamp without time zone and not timestamp with time zone",
+    ),
+    "a title is optional": ("ALTER TABLE todo ALTER title DROP NOT NULL", "title accepts NULL"),
+    "a description is required": ("ALTER TABLE todo ALTER description SET NOT NULL", "description refuses NULL"),
+    "a default is missing": ("ALTER TABLE todo ALTER created_at DROP DEFAULT", "created_at has no default"),
+    "another column is required": ("ALTER TABLE todo ADD list_id integer NOT NULL", "it requires a value for list_id"),
+    "there is no primary key": ("ALTER TABLE todo DROP CONSTRAINT todo_pkey", "its primary key is not id"),
+    "there is no foreign key": (
+        "ALTER TABLE todo DROP CONSTRAINT todo_user_id_fkey",
+        "user_id does not refer to user.id with ON DELETE CASCADE",
+    ),
+    "the foreign key does not cascade": (
+        'ALTER TABLE todo DROP CONSTRAINT todo_user_id_fkey, ADD FOREIGN KEY (user_id) REFERENCES "user" (id)',
+        "user_id does not refer to user.id with ON DELETE CASCADE",
+    ),
+    "the foreign key refers to another table": (
+        "CREATE TABLE people (id text PRIMARY KEY); ALTER TABLE todo DROP CONSTRAINT todo_user_id_fkey,"
+        " ADD FOREIGN KEY (user_id) REFERENCES people (id) ON DELETE CASCADE",
+        "user_id does not refer to user.id with ON DELETE CASCADE",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def adopting(new_database: Callable[..., Database]) -> Database:
+    return new_database()
+
+
+def adopt(database: Database, change: str) -> None:
+    """Run the migrations on a database whose table `todo` is the old one with a change."""
+    database.execute(f"DROP TABLE IF EXISTS todo; {OLD_TABLE}; {change}")
+    upgrade(make_url(database.api_url).set(drivername="postgresql+psycopg2"))
+
+
+@pytest.mark.parametrize(("change", "difference"), OTHER_TABLES.values(), ids=OTHER_TABLES)
+def test_a_table_todo_of_another_application_is_refused(adopting: Database, change: str, difference: str) -> None:
+    with pytest.raises(Unavailable) as refusal:
+        adopt(adopting, change)
+    assert refusal.value.detail == (
+        f"The table todo belongs to another application, because {difference}."
+        " Rename that table, or use another database."
     )
-
-    old = new_database()
-    run(old, "db")
-    old.add_user("somebody")
-    old.execute("INSERT INTO todo (user_id, title) VALUES ('somebody', 'old')")
-
-    said = run(old, "dev", "migration", "add priority", root=root)
-    written = root / "db" / "migrations" / "versions" / "0002_add_priority.py"
-    assert str(written) in said.replace("\n", "").replace("  ", " ")
-    migration = written.read_text()
-    assert re.findall(r"op\.(\w+)\(\W+(\w+)", migration) == [
-        ("create_table", "tag"),
-        ("add_column", "todo"),
-        ("drop_column", "todo"),
-        ("drop_table", "tag"),
-    ]
-    assert "nothing to do" in run_failing(old, "dev", "migration", "again", root=root)
-
-    assert "version 0002" in run(old, "db", root=root)
-    assert old.execute("SELECT title, priority FROM todo") == [("old", 0)]
-    with (
-        running(DATABASE_URL=old.api_url, BETTER_AUTH_URL=issuer.origin, PYTHONPATH=str(root)) as api,
-        api.client(issuer.token("somebody")) as http,
-    ):
-        assert http.post("/api/todos", json={"title": "new", "priority": 3}).json()["priority"] == 3
-        assert [todo["priority"] for todo in http.get("/api/todos").json()] == [3, 0]
-        answer = http.get("/openapi.json").json()["components"]["schemas"]["TodoRead"]
-        assert "priority" in answer["required"]
-    run(old, "alembic", "downgrade", "-1", root=root)
-    assert old.execute("SELECT count(*) FROM information_schema.columns WHERE column_name = 'priority'") == [(0,)]
+    assert adopting.execute("SELECT to_regclass('todo_version')") == [(None,)]
 
 
-def run_failing(database: Database, *command: str, root: Path) -> str:
-    """Run what should end with an error, and give what it says."""
-    with pytest.raises(AssertionError) as failure:
-        run(database, *command, root=root)
-    return str(failure.value)
+def test_a_table_todo_with_optional_columns_is_adopted(new_database: Callable[..., Database]) -> None:
+    database = new_database()
+    adopt(database, "ALTER TABLE todo ADD a integer, ADD b integer NOT NULL DEFAULT 1")
+    assert versions(database) == [(newest(),)]
 
 
-def test_the_api_needs_no_more_than_these_rights_where_somebody_else_migrates(
+def test_the_api_needs_no_more_than_the_documented_rights(
     new_database: Callable[..., Database], issuer: Issuer
 ) -> None:
     database = new_database(better_auth=False)
     database.execute("REVOKE CREATE ON SCHEMA public FROM todo_api;" + BETTER_AUTH_SQL)
-    run(database, "db", settings={"DATABASE_MIGRATION_URL": database.url})
+    run(database, "-m", "db", settings={"DATABASE_MIGRATION_URL": database.url})
     database.add_user("somebody")
     variables = {"DATABASE_URL": database.api_url, "BETTER_AUTH_URL": issuer.origin, "MIGRATE_ON_START": "false"}
     rights = """
@@ -224,3 +249,36 @@ def test_the_api_needs_no_more_than_these_rights_where_somebody_else_migrates(
         wait_until_ready(api)
     guide = (ROOT / "docs" / "deploy.md").read_text()
     assert not [right for right in rights.strip().splitlines() if right.strip() not in guide]
+
+
+ADD_VALUE = """\"\"\"{name}.\"\"\"
+
+from alembic import op
+
+revision = "{revision}"
+down_revision = "{before}"
+
+
+def upgrade() -> None:
+    op.execute("{sql}")
+"""
+
+
+def test_a_migration_may_use_an_enum_value_that_an_earlier_one_added(
+    new_database: Callable[..., Database], tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".*", "tests", "docs", "node_modules", "__pycache__"))
+    database = new_database()
+    database.add_user("somebody")
+    run(database, "-m", "db")
+    database.execute("CREATE TYPE mood AS ENUM ('good'); ALTER TYPE mood OWNER TO todo_api;")
+    database.execute("ALTER TABLE todo ADD mood mood; INSERT INTO todo (user_id, title) VALUES ('somebody', 'x');")
+    number = int(newest())
+    for sql in ("ALTER TYPE mood ADD VALUE 'bad'", "UPDATE todo SET mood = 'bad'"):
+        number += 1
+        names = {"name": "Step", "revision": f"{number:04}", "before": f"{number - 1:04}", "sql": sql}
+        (root / f"db/migrations/versions/{number:04}_step.py").write_text(ADD_VALUE.format(**names))
+    variables = environment(DATABASE_URL=database.api_url, BETTER_AUTH_URL="http://127.0.0.1:1")
+    subprocess.run([sys.executable, "-m", "db"], cwd=root, env=variables | {"PYTHONPATH": str(root)}, check=True)
+    assert database.execute("SELECT mood::text FROM todo") == [("bad",)]

@@ -1,13 +1,11 @@
-"""The OpenAPI document, as the second contract."""
+"""Test the OpenAPI document, which is a part of the contract."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.clone import clone_to, command
 from tests.conftest import Person
 from tests.live import ROOT
 
@@ -24,7 +22,7 @@ OPERATIONS = {
 
 @pytest.fixture
 def document(anonymous: httpx.Client) -> dict[str, Any]:
-    """The document as clients fetch it."""
+    """Return the document as clients fetch it."""
     answer = anonymous.get("/openapi.json")
     assert answer.status_code == 200
     fetched: dict[str, Any] = answer.json()
@@ -32,16 +30,7 @@ def document(anonymous: httpx.Client) -> dict[str, Any]:
 
 
 def test_openapi_json_is_the_document(document: dict[str, Any]) -> None:
-    assert json.loads((ROOT / "openapi.json").read_text()) == document, "openapi.json is an old one: make openapi"
-
-
-def test_make_openapi_writes_the_same_whatever_the_settings_are(tmp_path: Path) -> None:
-    clone_to(tmp_path)
-    (tmp_path / ".env").write_text("DATABASE_URL=nonsense\nDB_TIMEOUT=nonsense\n")
-    process = command(tmp_path, "openapi", BETTER_AUTH_ID_TYPE="nonsense", DB_POOL_SIZE="nonsense")
-    assert process.communicate(timeout=20) == ("", "")
-    assert process.returncode == 0
-    assert (tmp_path / "openapi.json").read_text() == (ROOT / "openapi.json").read_text()
+    assert json.loads((ROOT / "openapi.json").read_text()) == document, "openapi.json is outdated. Run make openapi."
 
 
 def test_the_operations_are_these(document: dict[str, Any]) -> None:
@@ -51,32 +40,35 @@ def test_the_operations_are_these(document: dict[str, Any]) -> None:
         if path.startswith("/api")
         for verb, operation in verbs.items()
     }
-    assert operations == OPERATIONS
+    assert OPERATIONS.items() <= operations.items()  # a copy has more
 
 
-def test_every_error_has_its_schema(document: dict[str, Any]) -> None:
+def test_every_error_is_described_once(document: dict[str, Any]) -> None:
+    responses = document["components"]["responses"]
     for operation_id, (verb, path, _) in OPERATIONS.items():
         for status, answer in document["paths"][path][verb]["responses"].items():
             if status < "400":
                 continue
-            assert list(answer["content"]) == ["application/problem+json"], (operation_id, status)
-            schema = answer["content"]["application/problem+json"]["schema"]["$ref"]
+            assert list(answer) == ["$ref"], (operation_id, status)
+            described = responses[answer["$ref"].removeprefix("#/components/responses/")]
+            assert list(described["content"]) == ["application/problem+json"]
+            schema = described["content"]["application/problem+json"]["schema"]["$ref"]
             name = "ValidationProblemDetails" if status == "422" else "ProblemDetails"
             assert schema == f"#/components/schemas/{name}"
             if status == "503":
-                assert "Retry-After" in answer["headers"]
+                assert "Retry-After" in described["headers"]
             if status == "401":
-                assert "WWW-Authenticate" in answer["headers"]
+                assert "WWW-Authenticate" in described["headers"]
 
 
-def test_authorize_takes_a_bearer_token(document: dict[str, Any]) -> None:
+def test_every_operation_requires_a_bearer_token(document: dict[str, Any]) -> None:
     ((name, scheme),) = document["components"]["securitySchemes"].items()
     assert (scheme["type"], scheme["scheme"], scheme["bearerFormat"]) == ("http", "bearer", "JWT")
     for verb, path, _ in OPERATIONS.values():
         assert document["paths"][path][verb]["security"] == [{name: []}]
 
 
-def test_what_is_read_has_every_field_and_what_is_written_says_what_may_be_left_out(document: dict[str, Any]) -> None:
+def test_read_schemas_require_every_field_and_create_only_the_title(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     for name in ("TodoRead", "UserRead", "ProblemDetails", "ValidationProblemDetails"):
         assert set(schemas[name]["required"]) == set(schemas[name]["properties"]), name
@@ -92,8 +84,8 @@ def test_what_is_read_has_every_field_and_what_is_written_says_what_may_be_left_
     }
 
 
-def test_the_schemas_are_those_of_the_contract_and_no_other(document: dict[str, Any]) -> None:
-    assert set(document["components"]["schemas"]) == {
+def test_the_schemas_of_the_contract_are_there(document: dict[str, Any]) -> None:
+    assert set(document["components"]["schemas"]) >= {
         "InvalidField",
         "ProblemDetails",
         "TodoCreate",
@@ -104,7 +96,7 @@ def test_the_schemas_are_those_of_the_contract_and_no_other(document: dict[str, 
     }
 
 
-def test_the_docs_page_is_there(anonymous: httpx.Client) -> None:
+def test_the_docs_page_exists(anonymous: httpx.Client) -> None:
     answer = anonymous.get("/docs")
     assert answer.status_code == 200
     assert "SQLModel Todo API" in answer.text

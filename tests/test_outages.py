@@ -1,4 +1,4 @@
-"""What is not there yet, or not any more: 503 that says so, and no restart when it comes back."""
+"""Test that a missing database or table is a 503, and that the API needs no restart when it is back."""
 
 import socket
 import subprocess
@@ -13,7 +13,7 @@ import psutil
 import psycopg2
 from sqlalchemy.exc import DBAPIError
 
-from db.engine import as_unavailable
+from db.errors import as_unavailable
 from tests.conftest import BETTER_AUTH_SQL, Database
 from tests.expect import again, expect_unauthorized, expect_unavailable
 from tests.issuer import Issuer
@@ -23,14 +23,14 @@ READY = {"status": "ready", "database": "ok", "schema": "ok", "signing_keys": "o
 
 
 def expect_healthy(api: Api) -> None:
-    """Assert that what needs nobody else works."""
+    """Assert that routes without a database work."""
     with api.client() as http:
         assert http.get("/health").json() == {"status": "healthy"}
         assert http.get("/").json()["health"] == "/health"
         assert http.get("/openapi.json").status_code == 200
 
 
-def test_a_database_that_is_away_is_503_and_told_without_its_password(issuer: Issuer) -> None:
+def test_a_database_that_is_away_is_503_without_its_password(issuer: Issuer) -> None:
     url = f"postgresql://somebody:s3cret@127.0.0.1:{free_port()}/todo"
     with (
         running(DATABASE_URL=url, BETTER_AUTH_URL=issuer.origin, DB_TIMEOUT="0.5") as api,
@@ -74,11 +74,11 @@ def test_a_database_that_never_answers_is_503_and_health_answers_meanwhile(issue
             for answer in waiting:
                 expect_unavailable(answer.result(), "The database is")
             connections = psutil.Process(api.process.pid).net_connections()
-            assert port not in [getattr(one.raddr, "port", None) for one in connections], "left open"
+            assert port not in [getattr(one.raddr, "port", None) for one in connections], "a connection is still open"
             assert "Traceback" not in api.log.read_text()
 
 
-def test_a_statement_that_takes_too_long_is_503_and_so_is_who_waits_for_its_connection(
+def test_a_slow_statement_and_the_requests_that_wait_for_it_are_503(
     new_database: Callable[..., Database], issuer: Issuer
 ) -> None:
     database = new_database()
@@ -179,13 +179,13 @@ def test_without_migrate_on_start_the_schema_is_left_to_make_migrate(
         assert http.get("/ready").json() == READY
 
 
-def test_ready_says_that_all_is_well(anonymous: httpx.Client) -> None:
+def test_ready_reports_ok_for_everything(anonymous: httpx.Client) -> None:
     answer = anonymous.get("/ready")
     assert (answer.status_code, answer.json()) == (200, READY)
 
 
-def test_a_lost_connection_is_503_by_whatever_name_the_driver_calls_it() -> None:
-    cause = psycopg2.DatabaseError("SSL SYSCALL error: EOF detected")  # neither operational nor internal
+def test_a_lost_connection_is_503_with_any_error_class_of_the_driver() -> None:
+    cause = psycopg2.DatabaseError("SSL SYSCALL error: EOF detected")  # no OperationalError or InternalError
     for lost in (True, False):
         error = DBAPIError.instance("SELECT 1", None, cause, psycopg2.Error, connection_invalidated=lost)
         assert isinstance(error, DBAPIError)

@@ -1,4 +1,4 @@
-"""Every schema that Better Auth's users have, by settings alone; and settings that explain themselves."""
+"""The API works beside each schema of Better Auth, and names a wrong setting with its right value."""
 
 import subprocess
 import sys
@@ -22,13 +22,13 @@ from tests.live import ROOT, Api, environment, running
 
 
 def recorded(name: str) -> str:
-    """Read DDL as Better Auth 1.7.7, or its adapter's generator, made it."""
+    """Return the DDL that Better Auth 1.7.7, or the generator of its adapter, wrote."""
     return (ROOT / "tests" / "recorded" / f"schema-postgres-{name}.sql").read_text()
 
 
 @dataclass(frozen=True)
 class Stack:
-    """One way to run Better Auth: its DDL, and the settings that go with it."""
+    """A way to run Better Auth: its DDL, the ids of two users, and the settings that it needs."""
 
     ddl: str
     ids: tuple[str, str]
@@ -40,11 +40,11 @@ class Stack:
         return ".".join(f'"{part}"' for part in self.settings.get("BETTER_AUTH_USER_TABLE", "user").split("."))
 
     def add_user(self, database: Database, user_id: str) -> None:
-        """Sign somebody up, as Better Auth would write it."""
+        """Insert a user as Better Auth does."""
         snake = self.settings.get("BETTER_AUTH_COLUMN_CASE") == "snake"
         names = ("email_verified", "updated_at") if snake else ("emailVerified", "updatedAt")
         database.execute(
-            f'INSERT INTO {self.table} (id, name, email, "{names[0]}", "{names[1]}")'  # a table of ours
+            f'INSERT INTO {self.table} (id, name, email, "{names[0]}", "{names[1]}")'  # of this module
             " VALUES (%s, 'Somebody', %s, true, '2026-11-20 12:00')",
             (user_id, f"{user_id}@example.com"),
         )
@@ -91,7 +91,7 @@ Served = tuple[Stack, Database, Api]
 
 @pytest.fixture(scope="module")
 def served(new_database: Callable[..., Database], issuer: Issuer) -> Iterator[dict[str, Served]]:
-    """An API for each stack, all started at once."""
+    """Start an API for each stack, all at once."""
     with ExitStack() as stacks, ThreadPoolExecutor(4) as pool:
         databases = {}
         for name, stack in STACKS.items():
@@ -130,7 +130,7 @@ def test_the_api_works_beside_every_stack(served: dict[str, Served], issuer: Iss
         assert me.delete(path).status_code == 204
         me.post("/api/todos", json={"title": "To be cascaded"})
 
-        database.execute(f"DELETE FROM {stack.table} WHERE id = %s", (mine,))  # a table of ours
+        database.execute(f"DELETE FROM {stack.table} WHERE id = %s", (mine,))  # of this module
         assert database.execute("SELECT count(*) FROM todo") == [(0,)]
         expect_unauthorized(me.post("/api/todos", json={"title": "Late"}), "no longer exists")
         expect_unauthorized(me.get("/api/me"), "no longer exists")
@@ -147,9 +147,7 @@ def id_type(stack: Stack) -> str:
 
 
 @pytest.mark.parametrize("name", ["built-in", "built-in, uuid", "built-in, serial"])
-def test_a_subject_that_no_user_can_have_is_401_and_no_error_of_the_database(
-    served: dict[str, Served], issuer: Issuer, name: str
-) -> None:
+def test_a_subject_that_no_user_can_have_is_401(served: dict[str, Served], issuer: Issuer, name: str) -> None:
     stack, _, api = served[name]
     for subject in MISFITS[id_type(stack)]:
         with api.client(issuer.token(subject)) as somebody:
@@ -169,38 +167,42 @@ def test_times_without_a_zone_are_utc(new_database: Callable[..., Database]) -> 
 
 
 WRONG: dict[str, tuple[str, dict[str, str], str]] = {
-    "camel for snake": ("Drizzle", {}, 'BETTER_AUTH_COLUMN_CASE=snake: table public.user has "email_verified".'),
+    "camel for snake": (
+        "Drizzle",
+        {},
+        "Set BETTER_AUTH_COLUMN_CASE=snake. The table public.user has the column email_verified.",
+    ),
     "snake for camel": (
         "built-in",
         {"BETTER_AUTH_COLUMN_CASE": "snake"},
-        'BETTER_AUTH_COLUMN_CASE=camel: table public.user has "emailVerified".',
+        "Set BETTER_AUTH_COLUMN_CASE=camel. The table public.user has the column emailVerified.",
     ),
-    "text for uuid": ("built-in, uuid", {}, 'BETTER_AUTH_ID_TYPE=uuid: table public.user has "id" of type uuid.'),
+    "text for uuid": ("built-in, uuid", {}, "Set BETTER_AUTH_ID_TYPE=uuid. In public.user the type of id is uuid."),
     "text for integer": (
         "built-in, serial",
         {},
-        'BETTER_AUTH_ID_TYPE=integer: table public.user has "id" of type integer.',
+        "Set BETTER_AUTH_ID_TYPE=integer. In public.user the type of id is integer.",
     ),
     "uuid for text": (
         "built-in",
         {"BETTER_AUTH_ID_TYPE": "uuid"},
-        'BETTER_AUTH_ID_TYPE=text: table public.user has "id" of type text.',
+        "Set BETTER_AUTH_ID_TYPE=text. In public.user the type of id is text.",
     ),
     "another name": (
         "Drizzle, plural",
         {"BETTER_AUTH_COLUMN_CASE": "snake"},
-        "BETTER_AUTH_USER_TABLE=users: there is no table user, but that one.",
+        "Set BETTER_AUTH_USER_TABLE=users. There is no table user.",
     ),
     "another schema": (
         "Neon Auth",
         {"BETTER_AUTH_ID_TYPE": "uuid"},
-        "BETTER_AUTH_USER_TABLE=neon_auth.user: there is no table user, but that one.",
+        "Set BETTER_AUTH_USER_TABLE=neon_auth.user. There is no table user.",
     ),
 }
 
 
 @pytest.mark.parametrize(("stack", "settings", "sentence"), WRONG.values(), ids=WRONG)
-def test_a_setting_that_is_wrong_says_which_and_what_to_set_it_to(
+def test_a_wrong_setting_is_named_with_its_right_value(
     new_database: Callable[..., Database], tmp_path: Path, stack: str, settings: dict[str, str], sentence: str
 ) -> None:
     database = new_database(better_auth=False)
@@ -210,7 +212,7 @@ def test_a_setting_that_is_wrong_says_which_and_what_to_set_it_to(
 
 
 def migrate(folder: Path, database: Database, **settings: str) -> tuple[int, str]:
-    """Run `make migrate`'s command, and give its exit code and what it said on standard error."""
+    """Run the command of `make migrate`, and return its exit code and standard error."""
     variables = {"DATABASE_URL": database.api_url, "BETTER_AUTH_URL": "http://127.0.0.1:1", **settings}
     done = subprocess.run(
         [sys.executable, "-m", "db"],
@@ -224,37 +226,48 @@ def migrate(folder: Path, database: Database, **settings: str) -> tuple[int, str
 
 
 OTHERS: dict[str, tuple[str, str]] = {
-    "half migrated": ('ALTER TABLE "user" DROP COLUMN image, DROP COLUMN email', "lacks email, image"),
-    "somebody else's todo": (
-        "CREATE TABLE todo (id uuid, title text)",
-        "The table todo is somebody else's: it lacks completed, created_at",
-    ),
-    "todos of other ids": (
-        "CREATE TABLE todo (id uuid, user_id uuid, title text, description text, completed boolean,"
-        " created_at timestamptz, updated_at timestamptz)",
-        "made for other ids: user_id is uuid, users' ids text",
+    "a migration of Better Auth's is missing": (
+        'ALTER TABLE "user" DROP COLUMN image, DROP COLUMN email',
+        "Run Better Auth's migrations. The table public.user lacks email, image.",
     ),
     "ids of another type": (
         'ALTER TABLE "user" ALTER id TYPE bytea USING id::bytea',
-        "names public.user, whose id is bytea",
+        "Set BETTER_AUTH_USER_TABLE to Better Auth's user table. In public.user the type of id is bytea.",
+    ),
+    "no ids": (
+        'ALTER TABLE "user" DROP COLUMN id',
+        "Set BETTER_AUTH_USER_TABLE to Better Auth's user table. The table public.user has no column id.",
     ),
 }
 
 
 @pytest.mark.parametrize(("change", "sentence"), OTHERS.values(), ids=OTHERS)
-def test_tables_that_are_not_as_needed_are_told(
+def test_a_wrong_user_table_is_reported(
     new_database: Callable[..., Database], tmp_path: Path, change: str, sentence: str
 ) -> None:
     database = new_database()
     database.execute('ALTER TABLE session DROP CONSTRAINT "session_userId_fkey"')
     database.execute('ALTER TABLE account DROP CONSTRAINT "account_userId_fkey"')
     database.execute(change)
-    code, said = migrate(tmp_path, database)
-    assert code == 1
-    assert sentence in said
+    assert migrate(tmp_path, database) == (1, f"{sentence}\n")
 
 
-def test_the_api_starts_with_a_wrong_setting_and_says_so(new_database: Callable[..., Database], issuer: Issuer) -> None:
+def test_ids_that_changed_their_type_are_reported(
+    new_database: Callable[..., Database], issuer: Issuer, tmp_path: Path
+) -> None:
+    database = new_database()
+    assert migrate(tmp_path, database) == (0, "")
+    database.execute('DROP TABLE session, account, verification, jwks, "user" CASCADE;' + STACKS["built-in, uuid"].ddl)
+    database.execute('GRANT SELECT, REFERENCES ON "user" TO todo_api')
+    settings = {"DATABASE_URL": database.api_url, "BETTER_AUTH_URL": issuer.origin, "BETTER_AUTH_ID_TYPE": "uuid"}
+    with running(**settings) as api, api.client() as http:
+        sentence = "The type of todo.user_id is text, and the type of users' ids is uuid."
+        assert sentence in expect_unavailable(http.get("/ready"), sentence)["schema"]
+
+
+def test_the_api_starts_with_a_wrong_setting_and_reports_it(
+    new_database: Callable[..., Database], issuer: Issuer
+) -> None:
     database = new_database(better_auth=False)
     database.execute(STACKS["Drizzle"].ddl)
     sentence = WRONG["camel for snake"][2]
@@ -267,3 +280,15 @@ def test_the_api_starts_with_a_wrong_setting_and_says_so(new_database: Callable[
         report = expect_unavailable(somebody.get("/ready"), sentence)
         assert report["schema"] == sentence
         assert sentence in api.log.read_text()
+
+
+@pytest.mark.parametrize("id_type", ["uuid", "integer"])
+def test_a_wrong_id_type_is_503_and_not_the_users_fault(
+    new_database: Callable[..., Database], issuer: Issuer, id_type: str
+) -> None:
+    database = new_database()
+    database.add_user("somebody")
+    variables = {"DATABASE_URL": database.api_url, "BETTER_AUTH_URL": issuer.origin, "BETTER_AUTH_ID_TYPE": id_type}
+    with running(**variables) as api, api.client(issuer.token("somebody")) as http:
+        for path in ("/api/todos", "/api/me"):
+            expect_unavailable(http.get(path), "BETTER_AUTH_ID_TYPE=text")

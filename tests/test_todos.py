@@ -1,4 +1,4 @@
-"""Create, read, change, toggle and delete."""
+"""Test creating, reading, changing, toggling and deleting todos."""
 
 import re
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def test_times_are_utc_and_end_in_z(owner: Person) -> None:
         assert abs(datetime.fromisoformat(time) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_times_are_utc_whatever_time_zone_the_database_has(
+def test_times_are_utc_in_every_time_zone_of_the_database(
     new_database: Callable[..., Database], issuer: Issuer
 ) -> None:
     database = new_database()
@@ -52,7 +52,7 @@ def test_times_are_utc_whatever_time_zone_the_database_has(
     assert abs(datetime.fromisoformat(time) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_everything_that_a_client_may_say_is_kept(owner: Person) -> None:
+def test_every_field_that_a_client_sends_is_stored(owner: Person) -> None:
     todo = owner.create(" Café ☕ 買う\t", description=" as is \n", completed=True)
     assert (todo["title"], todo["description"], todo["completed"]) == ("Café ☕ 買う", " as is \n", True)
 
@@ -74,13 +74,13 @@ def test_everything_that_a_client_may_say_is_kept(owner: Person) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_what_a_todo_cannot_be_is_refused(owner: Person, body: object, loc: list[str], kind: str) -> None:
+def test_an_invalid_todo_is_refused(owner: Person, body: object, loc: list[str], kind: str) -> None:
     (error,) = expect_invalid(owner.http.post("/api/todos", json=body), loc)
     assert error["type"] == kind
     assert owner.http.get("/api/todos").json() == []
 
 
-def test_of_many_errors_the_first_20_are_told(owner: Person) -> None:
+def test_of_many_errors_the_first_20_are_reported(owner: Person) -> None:
     fields = [f"unknown_{number}" for number in range(1000)]
     answer = owner.http.post("/api/todos", json={"title": "x"} | dict.fromkeys(fields, 1))
     expect_invalid(answer, *(["body", field] for field in fields[:20]))
@@ -184,10 +184,10 @@ def test_a_strangers_todo_is_the_same_as_no_todo(
         return answer.status_code, headers, answer.content
 
     assert ask(todo["id"]) == ask(uuid4())
-    assert owner.http.get("/api/todos").json() == [todo], "and nothing happened to it"
+    assert owner.http.get("/api/todos").json() == [todo], "the todo must not change"
 
 
-def test_a_list_holds_the_callers_own_todos_alone(owner: Person, stranger: Person) -> None:
+def test_a_list_contains_only_the_users_own_todos(owner: Person, stranger: Person) -> None:
     mine, theirs = owner.create("mine"), stranger.create("theirs")
     assert owner.http.get("/api/todos").json() == [mine]
     assert stranger.http.get("/api/todos").json() == [theirs]
@@ -198,7 +198,7 @@ def test_an_id_that_is_no_uuid_is_invalid(owner: Person) -> None:
     assert error == {"loc": ["path", "todo_id"], "msg": "Input should be a valid UUID", "type": "uuid_parsing"}
 
 
-def test_me_is_what_better_auth_has(owner: Person, database: Database) -> None:
+def test_me_is_the_user_in_better_auths_table(owner: Person, database: Database) -> None:
     database.execute('UPDATE "user" SET image = %s WHERE id = %s', ("https://x.test/a.png", owner.id))
     answer = owner.http.get("/api/me")
     assert answer.status_code == 200

@@ -1,7 +1,9 @@
-"""Who gets in, and every reason why somebody does not, told apart."""
+"""Test which tokens the API accepts, and the reason in each 401."""
 
+import asyncio
 import hmac
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +13,10 @@ from uuid import uuid4
 import httpx
 import jwt
 import pytest
+from fastapi import FastAPI
 from jwt.utils import base64url_encode
 
+from auth import AuthenticatedUser, CurrentUser, get_current_user
 from tests.conftest import Database, Person
 from tests.expect import expect_not_found, expect_unauthorized
 from tests.issuer import ALGORITHMS, Issuer
@@ -31,22 +35,22 @@ def ask(http: httpx.Client, authorization: str) -> httpx.Response:
 
 
 def claims(**changes: Any) -> Maker:
-    """Make a token that is good but for these claims."""
+    """Make tokens that are valid except for these claims."""
     return lambda issuer: issuer.token("somebody", **changes)
 
 
 def header(**changes: Any) -> Maker:
-    """Make a token that is good but for its header, its signature included."""
+    """Make tokens that are valid except for these members of the header."""
     return lambda issuer: issuer.token("somebody", headers=changes)
 
 
 def body(text: str | bytes) -> Maker:
-    """Make a token with this in the place of its claims, and a good signature under it."""
+    """Make tokens with this text instead of claims, and with a valid signature."""
     return lambda issuer: issuer.sign('{"alg":"EdDSA","kid":"first"}', text)
 
 
 def signed_by(key: str, **headers: Any) -> Maker:
-    """Make a token that is signed by one key and names another."""
+    """Make tokens that one key signed and that name another key."""
     return lambda issuer: issuer.token("somebody", kid=key, headers=headers)
 
 
@@ -56,7 +60,7 @@ def with_another_signature(issuer: Issuer) -> str:
 
 
 def with_public_key_as_secret(issuer: Issuer) -> str:
-    """A verifier that lets the token choose the algorithm takes this one."""
+    """Return a token that is accepted by a verifier which lets the token choose the algorithm."""
     parts = {"alg": "HS256", "kid": "first"}, issuer.claims("somebody")
     message = b".".join(base64url_encode(json.dumps(part).encode()) for part in parts)
     secret = issuer.private_keys["first"][1].public_key().public_bytes_raw()
@@ -102,7 +106,6 @@ REFUSED: dict[str, dict[str, Maker]] = {
         "sub a list": claims(sub=["somebody"]),
     },
     "names no key": {"no kid": lambda issuer: issuer.sign('{"alg":"EdDSA"}', "{}"), "kid empty": header(kid="")},
-    "unknown key": {"kid made up": header(kid="made-up")},
     "signature is wrong": {
         "no signature": lambda issuer: issuer.token("somebody").rpartition(".")[0] + ".",
         "signature of another token": with_another_signature,
@@ -135,7 +138,9 @@ REFUSED: dict[str, dict[str, Maker]] = {
         "signed session token": lambda _: SIGNED_SESSION,
         "session cookie": lambda _: quote(SIGNED_SESSION, safe=""),
     },
-    "session cache": {"session cache": header(typ="better-auth.session-cache+jwt")},
+    "session cache": {"session cache": header(typ="application/better-auth.session-cache+jwt")},
+    "typ": {"typ of an access token": header(typ="at+jwt"), "typ a number": header(typ=5)},
+    "cnf": {"bound to a key": claims(cnf={"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})},
     "longer than": {"20 KB": claims(image="x" * 20_000)},
 }
 
@@ -146,19 +151,19 @@ REFUSED: dict[str, dict[str, Maker]] = {
     ids=["without a mistake", "broken JSON", "not UTF-8"],
 )
 @pytest.mark.parametrize("token", [None, "nonsense"], ids=["no token", "bad token"])
-def test_every_operation_asks_for_the_token_first(
+def test_every_operation_checks_the_token_first(
     anonymous: httpx.Client, token: str | None, todo_id: str, query: str, content: bytes | None
 ) -> None:
     headers = {"Content-Type": "application/json"}
     headers |= {"Authorization": f"Bearer {token}"} if token else {}
     paths = anonymous.get("/openapi.json").json()["paths"]
     operations = [
-        (verb, path.format(todo_id=todo_id) + query)
+        (verb, re.sub(r"{.*?}", todo_id, path) + query)
         for path, verbs in paths.items()
         for verb in verbs
         if path.startswith("/api/")
     ]
-    assert len(operations) == 7
+    assert len(operations) >= 7  # a copy has more
     for verb, path in operations:
         answer = anonymous.request(verb, path, content=content, headers=headers)
         expect_unauthorized(answer, "is malformed" if token else "There is no token")
@@ -186,9 +191,9 @@ def test_a_token_that_proves_nothing_is_refused_and_told_why(
     answer = ask(anonymous, f"Bearer {token}")
     expect_unauthorized(answer, detail)
     assert answer.headers["www-authenticate"] == 'Bearer realm="todo", error="invalid_token"'
-    told = answer.text + str(answer.headers)
-    assert not [part for part in token.split(".") if len(part) > 4 and part in told]
-    assert "somebody" not in told.lower()
+    sent_back = answer.text + str(answer.headers)
+    assert not [part for part in token.split(".") if len(part) > 4 and part in sent_back]
+    assert "somebody" not in sent_back.lower()
 
 
 @pytest.mark.parametrize(
@@ -208,7 +213,7 @@ def test_a_token_that_proves_nothing_is_refused_and_told_why(
     ],
     ids=str,
 )
-def test_a_wrong_issuer_or_audience_is_told_with_the_expected_one(
+def test_a_wrong_issuer_or_audience_is_named_with_the_expected_one(
     anonymous: httpx.Client, issuer: Issuer, claim: str, word: str, value: Any
 ) -> None:
     answer = ask(anonymous, f"Bearer {issuer.token('somebody', **{claim: value})}")
@@ -248,7 +253,7 @@ def test_clocks_may_differ_by_a_few_seconds(anonymous: httpx.Client, issuer: Iss
     assert ask(anonymous, f"Bearer {issuer.token('somebody', **times)}").status_code == 200
 
 
-def test_the_scheme_is_written_as_one_likes(owner: Person, anonymous: httpx.Client) -> None:
+def test_the_case_of_the_scheme_does_not_matter(owner: Person, anonymous: httpx.Client) -> None:
     assert ask(anonymous, f"bearer {owner.token}").status_code == 200
 
 
@@ -260,3 +265,18 @@ def test_a_token_of_a_deleted_user_has_no_todos_and_makes_none(owner: Person, da
     expect_unauthorized(owner.http.get("/api/me"), no_longer)
     assert owner.http.get("/api/todos").json() == []
     expect_not_found(owner.http.get(f"/api/todos/{todo['id']}"))
+
+
+def test_an_application_can_override_get_current_user() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def index(user: CurrentUser) -> str:
+        return str(user.id)
+
+    async def request() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            return await client.get("/")
+
+    app.dependency_overrides[get_current_user] = lambda: AuthenticatedUser("somebody")
+    assert asyncio.run(request()).json() == "somebody"

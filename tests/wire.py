@@ -1,4 +1,4 @@
-"""A TCP proxy in front of PostgreSQL that reads along what clients send."""
+"""Record the messages of clients to PostgreSQL with a TCP proxy."""
 
 import select
 import socket
@@ -11,7 +11,7 @@ from threading import Thread
 
 
 class Wire:
-    """Forwards 127.0.0.1:`port` to a PostgreSQL's Unix socket, and remembers each message."""
+    """Forward 127.0.0.1:`port` to the Unix socket of a PostgreSQL, and record each message."""
 
     def __init__(self, socket_dir: Path) -> None:
         self._upstream = str(socket_dir / ".s.PGSQL.5432")
@@ -19,16 +19,16 @@ class Wire:
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
         self.messages: list[str] = []
-        """What clients sent after their handshake: SQL, or the letter of another message."""
+        """List the messages of clients after their handshake: SQL, or the letter of another message."""
 
     def url(self, database: str, role: str = "postgres") -> str:
-        """Give the URL of a database through this proxy, in the clear, so that it can be read."""
+        """Return the URL of a database through this proxy, without encryption, so that messages are readable."""
         query = "sslmode=disable&gssencmode=disable"
         return f"postgresql://{role}@127.0.0.1:{self.port}/{database}?{query}"
 
     @contextmanager
     def open(self) -> Iterator["Wire"]:
-        """Forward for as long as the block lasts."""
+        """Forward until the block ends."""
         Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         try:
             yield self
@@ -65,7 +65,7 @@ class Wire:
 
 
 def _first(pending: bytes, greeted: bool) -> tuple[bytes, bytes, int] | None:
-    """Split off a whole message: a letter (not in a connection's first), a length, a body."""
+    """Return the letter, the body and the size of a whole message. The first one of a connection has no letter."""
     letter = 1 if greeted else 0
     if len(pending) < letter + 4:
         return None

@@ -1,1 +1,1 @@
-"""The same five routes, as others would write them: see `benchmarks/lineup.py`."""
+"""Implement the same five routes in other ways. See `benchmarks/lineup.py`."""

@@ -1,6 +1,6 @@
 import type { NextConfig } from "next";
 
-// On a developer's computer Next.js prints 127.0.0.1 too, but a session and a token have one origin.
+// A development server also prints the address 127.0.0.1, but a session and a token belong to one origin.
 const origin = process.env.BETTER_AUTH_URL?.match(/^http:\/\/localhost(:\d+)?/)?.[0];
 const pagesOfLoopback = {
   source: "/:path*",
@@ -14,7 +14,7 @@ const pagesOfLoopback = {
 
 const config: NextConfig = {
   poweredByHeader: false,
-  turbopack: { root: import.meta.dirname }, // else Next looks for a lock file in the folders above
+  turbopack: { root: import.meta.dirname }, // otherwise Next.js searches the folders above for a lock file
   redirects: async () => (origin ? [pagesOfLoopback] : []),
 };
 

@@ -1,1 +1,1 @@
-"""The contract again, with a real Better Auth (Node) for the issuer. `make test-better-auth`."""
+"""Test the contract with a real Better Auth (Node) as the issuer: `make test-better-auth`."""

@@ -1,4 +1,4 @@
-"""A real Better Auth: a node of its own, with a database that the tests give it."""
+"""Run a real Better Auth in its own Node process, on a database of the tests."""
 
 import json
 import re
@@ -21,44 +21,44 @@ from tests.live import environment
 HERE = Path(__file__).parent
 
 SECRET = secrets.token_hex(32)
-"""Of every server here: one that is restarted can still read its private keys."""
+"""Use the same secret for every server, so that a restarted server can read its private keys."""
 
 PASSWORD = secrets.token_hex(16)
-"""Of everybody who signs up."""
+"""Use the same password for every account."""
 
 _numbers = count()
 
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody who signed up, and is signed in."""
+    """Describe a user who has signed up and is signed in."""
 
     id: str
     email: str
     session: str
     """The session token of the answer's body."""
     signed_session: str
-    """The one of the header `set-auth-token`: with its HMAC."""
+    """The session token of the header `set-auth-token`, with its HMAC."""
     cookies: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class BetterAuth:
-    """A running Better Auth."""
+    """Describe a running Better Auth."""
 
     origin: str
     migrated: list[str]
-    """The tables that its migrations made or changed when it started."""
+    """The tables that its migrations created or changed when it started."""
     log: Path
 
     def ask(self, method: str, path: str, session: str | None = None, **sent: Any) -> httpx.Response:
-        """Send one request to an endpoint; without cookies, unless they are sent."""
+        """Send a request to an endpoint. It has only the cookies in `sent`."""
         headers = sent.pop("headers", {}) | ({"Authorization": f"Bearer {session}"} if session else {})
         url = f"{self.origin}/api/auth{path}"
         return httpx.request(method, url, headers=headers, timeout=30, trust_env=False, **sent)
 
     def sign_up(self, **fields: str) -> Account:
-        """Make an account of somebody new."""
+        """Create an account for a new user."""
         email = f"somebody-{next(_numbers)}@example.com"
         body = {"name": "Somebody", "email": email, "password": PASSWORD, **fields}
         answer = self.ask("POST", "/sign-up/email", json=body)
@@ -69,14 +69,14 @@ class BetterAuth:
         )
 
     def token(self, account: Account, **sent: Any) -> str:
-        """Get a fresh JWT."""
+        """Return a new JWT."""
         answer = self.ask("GET", "/token", account.session, **sent)
         assert answer.status_code == 200, f"{answer.text}\n{self.log.read_text()}"
         token: str = answer.json()["token"]
         return token
 
     def key_ids(self) -> set[str]:
-        """Name the keys that are published."""
+        """Return the ids of the published keys."""
         return {key["kid"] for key in self.ask("GET", "/jwks").json()["keys"]}
 
 
@@ -92,17 +92,17 @@ def better_auth(
     options: Mapping[str, Any] | None = None,
     **variables: str,
 ) -> Iterator[BetterAuth]:
-    """Run Better Auth until the block ends; its migrations run first.
+    """Run Better Auth until the block ends. Its migrations run first.
 
     Args:
-        database: where its tables are, or shall be.
-        port: where it listens; a restarted one takes the old one's, as the API expects it there.
-        ids: `text`, `uuid` or `serial`: what `user.id` is.
-        algorithm: what new keys sign with.
+        database: the database of its tables.
+        port: its port. A restarted server uses the same port, because the API expects it there.
+        ids: the type of `user.id`, which is `text`, `uuid` or `serial`.
+        algorithm: the algorithm of new keys.
         jwks: more of the plugin's options `jwks`.
         jwt: more of the plugin's options.
         options: more of Better Auth's options.
-        variables: what else the environment holds; an empty one is taken out of it.
+        variables: more environment variables. A variable with an empty value is removed.
     """
     origin = f"http://127.0.0.1:{port}"
     plugin = {"jwks": {"keyPairConfig": {"alg": algorithm}, **(jwks or {})}, **(jwt or {})}
@@ -129,7 +129,7 @@ def better_auth(
         try:
             yield BetterAuth(origin, _wait_until_it_listens(process, log), log)
         finally:
-            # Not SIGTERM: it has nothing to tidy up, and would wait for nobody either.
+            # SIGKILL is enough, because the server has nothing to clean up.
             process.kill()
             process.wait()
 

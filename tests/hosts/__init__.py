@@ -1,1 +1,1 @@
-"""The contract once more, as hosts run it: Vercel, AWS Lambda and a container. `make test-hosts`."""
+"""Test the contract on the runtimes of Vercel, AWS Lambda and a container: `make test-hosts`."""

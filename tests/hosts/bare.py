@@ -1,4 +1,4 @@
-"""A place as bare as a host's: the app's files alone, read-only, another Python, nobody's rights."""
+"""Run the app as a host does: only its files, read-only, with another Python, and without rights."""
 
 import os
 import pwd
@@ -18,19 +18,19 @@ import psutil
 from tests.live import ROOT, wait_for
 
 VENV = Path(os.environ.get("HOSTS_VENV") or ROOT / ".venv-hosts")
-"""Where requirements.txt and tests/hosts/requirements.txt are installed, and nothing else."""
+"""Use this environment, which has only the packages of requirements.txt and tests/hosts/requirements.txt."""
 PATH = f"{VENV / 'bin'}:/usr/local/bin:/usr/bin:/bin"
 NOBODY = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-"""Who the hosts' processes are, because nothing is read-only to root; `None` for anyone else: themselves."""
+"""Run processes as this account, because root may write read-only files. `None` means the same user."""
 
 VERCELS_OWN = {"vercel.json", ".python-version"}
-"""Files that Vercel reads, if somebody adds them."""
+"""List the files that Vercel reads, if they exist."""
 
 Process = subprocess.Popen[str]
 
 
 def vercel_takes(folder: Path) -> set[str]:
-    """Name the files of a folder that .vercelignore lets through, which has .gitignore's syntax."""
+    """Return the files of a folder that .vercelignore does not exclude. It has the syntax of .gitignore."""
     with tempfile.TemporaryDirectory() as empty:
         git = ["git", f"--git-dir={empty}", f"--work-tree={folder}"]
         subprocess.run([*git, "init", "--quiet"], check=True)
@@ -39,7 +39,7 @@ def vercel_takes(folder: Path) -> set[str]:
 
 
 def docker_takes(folder: Path) -> set[str]:
-    """Name the files of a folder that .dockerignore lets through: the last pattern that matches decides."""
+    """Return the files of a folder that .dockerignore does not exclude. The last matching pattern decides."""
     rules = []
     for line in (ROOT / ".dockerignore").read_text().splitlines():
         if line and not line.startswith("#"):
@@ -50,16 +50,16 @@ def docker_takes(folder: Path) -> set[str]:
 
 
 class Place:
-    """A host's file system: the app, and one folder where its process may write."""
+    """Describe a host's file system: the app, and one folder where its process may write."""
 
     def __init__(self, home: Path) -> None:
         self.home, self.app, self.scratch, self.log = home, home / "app", home / "tmp", home / "log"
 
     @contextmanager
     def process(self, *command: str, env: Mapping[str, str], **options: Any) -> Iterator[Process]:
-        """Run a command in the app's folder as nobody, with nothing but `env`, until the block ends.
+        """Run a command in the app's folder as nobody, with only the variables of `env`, until the block ends.
 
-        It is killed then, and what it started: what it does on SIGTERM the tests look at.
+        Then the command and its child processes are killed. Tests send SIGTERM if they check the end.
         """
         system = {"PATH": PATH, "HOME": str(self.app), "TMPDIR": str(self.scratch), "PYTHONWARNINGS": "error"}
         account: dict[str, Any] = {}
@@ -74,18 +74,18 @@ class Place:
                     os.killpg(process.pid, signal.SIGKILL)
 
     def files(self) -> dict[Path, int]:
-        """Name all files and folders, and when they were changed."""
-        return {path: path.stat().st_mtime_ns for room in (self.app, self.scratch) for path in room.rglob("*")}
+        """Return all files and folders with the time of their last change."""
+        return {path: path.stat().st_mtime_ns for folder in (self.app, self.scratch) for path in folder.rglob("*")}
 
 
 @contextmanager
 def deployed(files: Iterable[str], new: Mapping[str, str] | None = None, run: str = "true") -> Iterator[Place]:
-    """Put files of the repository on a host; at the end they must be as they were, and none more.
+    """Copy files of the repository to a host. At the end no file may be changed or added.
 
     Args:
         files: their names.
-        new: more files, by name, with what is in them.
-        run: a shell command that runs there, before all becomes read-only.
+        new: the names and contents of more files.
+        run: a shell command that runs there before the files become read-only.
     """
     with tempfile.TemporaryDirectory(prefix="todo-host-") as home:
         place = Place(Path(home))
@@ -107,7 +107,7 @@ def deployed(files: Iterable[str], new: Mapping[str, str] | None = None, run: st
 
 @contextmanager
 def passable(*places: Path) -> Iterator[None]:
-    """Let nobody enter places and the folders above them for as long as the block lasts: `/root`, say."""
+    """Let `nobody` enter folders and those above them until the block ends, for example `/root`."""
     closed = {}
     for folder in {above for place in places for above in (place, *place.parents)} if NOBODY else ():
         mode = stat.S_IMODE(folder.stat().st_mode)
@@ -122,6 +122,6 @@ def passable(*places: Path) -> Iterator[None]:
 
 
 def freeze(process: Process) -> None:
-    """Stop a process where it is, as a host does between two requests; SIGCONT thaws it."""
+    """Freeze a process, as a host does between two requests. SIGCONT thaws it."""
     process.send_signal(signal.SIGSTOP)
     wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)

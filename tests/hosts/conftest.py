@@ -1,4 +1,4 @@
-"""A database behind a link that can fail, somebody who signed up, and the Python of the hosts."""
+"""Start what a host needs: a database behind a network that can fail, a user, and the hosts' Python."""
 
 import subprocess
 import time
@@ -20,7 +20,7 @@ from tests.wire import Wire
 
 @dataclass(frozen=True)
 class Backend:
-    """What an API on a host talks to, for one test."""
+    """Describe the servers that an API on a host uses in one test."""
 
     database: Database
     wire: Wire
@@ -30,13 +30,13 @@ class Backend:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The settings that a deployment has to have."""
+        """Return the settings that a deployment needs."""
         name = self.database.url.partition("?")[0].rpartition("/")[2]
         url = self.wire.url(name, "todo_api").replace(f":{self.wire.port}/", f":{self.link.port}/")
         return {"DATABASE_URL": url, "BETTER_AUTH_URL": self.issuer.origin}
 
     def client(self, url: str, transport: httpx.BaseTransport | None = None) -> httpx.Client:
-        """Open a client of somebody whose token outlives every freeze."""
+        """Open a client whose token is valid for longer than every freeze."""
         token = self.issuer.token(self.user_id, exp=int(time.time()) + 86400)
         headers = {"Authorization": f"Bearer {token}"}
         return httpx.Client(
@@ -44,18 +44,18 @@ class Backend:
         )
 
     def end_connections(self) -> None:
-        """End the API's connections, as a Neon compute does when it goes to sleep."""
+        """End the API's connections, as a Neon compute does when it suspends."""
         others = "datname = current_database() AND pid <> pg_backend_pid()"
         assert self.database.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
 
     def lose_connections(self) -> None:
-        """Let the network forget the API's connections, and tell nobody."""
+        """Lose the API's connections without closing them."""
         self.link.forget()
 
 
 @pytest.fixture
 def backend(server: Server, new_database: Callable[..., Database], issuer: Issuer) -> Iterator[Backend]:
-    """A backend of the test's own."""
+    """Create the backend of one test."""
     database, user_id = new_database(), new_user_id()
     database.add_user(user_id)
     with Wire(server.socket_dir).open() as wire, Faults(wire.port).serving() as link:
@@ -64,18 +64,18 @@ def backend(server: Server, new_database: Callable[..., Database], issuer: Issue
 
 @pytest.fixture(scope="session")
 def python() -> Iterator[str]:
-    """The Python of the hosts; fails with what is missing."""
-    # And with what is there too much: what requirements.txt forgets has to be missed.
+    """Return the Python of the hosts. Fail if a package is missing."""
+    # It also fails if there are other packages. They would hide that requirements.txt lacks a package.
     asked = (
         "import sys, mangum, vercel_runtime, importlib.util as have\n"
-        "print(sys.base_prefix if not have.find_spec('pytest') else sys.exit('pytest is there'))"
+        "print(sys.base_prefix if not have.find_spec('pytest') else sys.exit('pytest is installed'))"
     )
     python = VENV / "bin" / "python"
     try:
         found = subprocess.run([python, "-c", asked], cwd="/", capture_output=True, text=True, check=False)
     except OSError as error:
-        pytest.fail(f"There is no {python}: make test-hosts makes it. ({error})")
+        pytest.fail(f"There is no {python}. Run make test-hosts to create it. ({error})")
     if found.returncode:
-        pytest.fail(f"{VENV} is not as it should be: remove it, and make test-hosts makes it again.\n{found.stderr}")
+        pytest.fail(f"{VENV} has missing or additional packages. Remove it and run make test-hosts.\n{found.stderr}")
     with passable(VENV, Path(found.stdout.strip())):
         yield str(python)

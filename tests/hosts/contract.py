@@ -1,4 +1,4 @@
-"""What every host has to let through: each route, each kind of answer."""
+"""Check the contract on a host with each route and each kind of answer."""
 
 from collections.abc import Callable
 
@@ -7,17 +7,17 @@ import httpx
 from tests.expect import expect_invalid, expect_not_found, expect_unauthorized
 
 PAGE = "http://localhost:3000"
-"""An origin that CORS allows."""
+"""Send requests from this origin, which CORS allows."""
 
 ASK: dict[str, Callable[[httpx.Client], httpx.Response]] = {
     "GET": lambda http: http.get("/api/todos"),
     "POST": lambda http: http.post("/api/todos", json={"title": "Buy milk"}),
 }
-"""A request that reads, and one that writes."""
+"""Send a request that reads, or one that writes."""
 
 
 def expect_the_contract(me: httpx.Client, my_id: str) -> None:
-    """Use everything once, as somebody who has no todos yet."""
+    """Use each route once, as a user without todos."""
     made = []
     for title in ("Buy milk", "Grüße aus Köln 🥛", "x" * 200):
         answer = me.post("/api/todos", json={"title": title, "description": "one\ntwo"})
@@ -51,5 +51,5 @@ def expect_the_contract(me: httpx.Client, my_id: str) -> None:
 
 
 def expect_alive(anyone: httpx.Client) -> None:
-    """Assert that probes get their 200, which needs no database."""
+    """Assert that probes are answered with 200, which needs no database."""
     assert [anyone.get(path).status_code for path in ("/", "/health")] == [200, 200]

@@ -1,4 +1,4 @@
-"""A Lambda function, called by this process in the place of AWS: `invoke.py` is its other end."""
+"""Call a Lambda function in the place of AWS. `invoke.py` receives the calls."""
 
 import base64
 import json
@@ -14,17 +14,17 @@ import httpx
 from tests.hosts.bare import Place, Process, freeze
 
 HANDLER = "lambda_function.lambda_handler"
-"""What AWS calls when nothing else is configured."""
+"""Call this handler, which is the default of AWS."""
 
 
 class Function(httpx.BaseTransport):
-    """A function in its process; as a transport of httpx, the function URL in front of it."""
+    """Call a function in its process. As a transport of httpx this replaces the function URL."""
 
     def __init__(self, process: Process, place: Place) -> None:
         self.process = process
         self.log = place.log
         self.freezes = False
-        """Whether the process runs during calls alone."""
+        """Freeze the process between calls if this is set."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         http = {"method": request.method, "path": unquote(request.url.path), "protocol": "HTTP/1.1"}
@@ -50,7 +50,7 @@ class Function(httpx.BaseTransport):
         return httpx.Response(answer["statusCode"], headers=answer["headers"], content=content)
 
     def sleep(self, seconds: float) -> None:
-        """Let the wall clock go on, and no other, as in a machine that is frozen."""
+        """Move only the wall clock forward, as in a frozen machine."""
         self._send(seconds)
 
     def _send(self, line: object) -> None:
@@ -62,8 +62,8 @@ class Function(httpx.BaseTransport):
 
 @contextmanager
 def function(python: str, place: Place, **variables: str) -> Iterator[Function]:
-    """Run a function until the block ends, with one connection, as the guide says."""
-    # Mangum 0.22 asks for the event loop that it then makes itself.
+    """Run a function until the block ends, with one connection as in docs/deploy.md."""
+    # Mangum 0.22 requests the current event loop before it creates one, which causes a warning.
     variables["PYTHONWARNINGS"] = "error,ignore:There is no current event loop:DeprecationWarning"
     program = (Path(__file__).parent / "invoke.py").read_text()
     command = (python, "-c", program, HANDLER)

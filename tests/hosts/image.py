@@ -1,4 +1,4 @@
-"""The image that the Dockerfile describes, as far as it can be made without a container engine."""
+"""Build the image of the Dockerfile, as far as this is possible without a container engine."""
 
 import json
 import re
@@ -10,24 +10,24 @@ from tests.hosts.bare import PATH, Place, deployed, docker_takes
 from tests.live import ROOT, Api, free_port, wait_until_healthy
 
 INSTALL = "pip install --no-cache-dir --root-user-action=ignore --requirement requirements.txt"
-"""The step that is not taken here: `make test-hosts` did the same."""
+"""Skip this step, because `make test-hosts` has installed the same packages."""
 
 
 def steps() -> list[tuple[str, str]]:
-    """Give the Dockerfile's instructions with their arguments, in order."""
+    """Return the Dockerfile's instructions with their arguments, in order."""
     lines = re.findall(r"^([A-Z]+) (.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     return [(name, rest) for name, rest in lines if name.isupper()]
 
 
 def command() -> list[str]:
-    """Give what the container runs: the exec form, around which Docker puts no shell."""
+    """Return the command of the container. It has the exec form, which Docker runs without a shell."""
     (arguments,) = (json.loads(rest) for name, rest in steps() if name == "CMD")
     return list(arguments)
 
 
 @contextmanager
 def built() -> Iterator[Place]:
-    """Take the steps, in a folder that is read-only then."""
+    """Run the steps in a folder, which then becomes read-only."""
     copied = [source for name, rest in steps() if name == "COPY" for source in rest.split()[:-1]]
     files = {file for file in docker_takes(ROOT) if "." in copied or file in copied}
     runs = [rest for name, rest in steps() if name == "RUN" and rest != INSTALL]
@@ -37,9 +37,9 @@ def built() -> Iterator[Place]:
 
 @contextmanager
 def container(place: Place, **variables: str) -> Iterator[Api]:
-    """Run the container's command until the block ends, on a port that the host names."""
+    """Run the container's command until the block ends, on a port that the host chooses."""
     port = free_port()
-    # The tests are reachable from this machine alone; nothing else about the command is changed.
+    # Only this machine may reach the server of a test. The rest of the command is unchanged.
     line = [word.replace("--host 0.0.0.0", "--host 127.0.0.1") for word in command()]
     assert line != command()
     image = dict(rest.split("=", 1) for name, rest in steps() if name == "ENV")
@@ -50,7 +50,7 @@ def container(place: Place, **variables: str) -> Iterator[Api]:
 
 
 def expanded(**variables: str) -> str:
-    """Give the command line as the shell in the container expands it."""
+    """Return the command line after the container's shell has expanded it."""
     shell, dash_c, line = command()
     shown = [shell, dash_c, line.replace("exec ", "echo ", 1)]
     return subprocess.run(shown, env={"PATH": PATH} | variables, check=True, capture_output=True, text=True).stdout

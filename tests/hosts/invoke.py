@@ -1,8 +1,8 @@
-"""AWS Lambda's runtime, as far as a function sees it: imports the handler, and calls it with each event.
+"""Replace AWS Lambda's runtime: import the handler, and call it with each event.
 
-A program for the hosts' Python, started in the function's folder. Events come as lines of JSON on
-standard input; a number instead says that the process was frozen for so many seconds. What the
-handler returns goes to standard output, a line each; what it logs, as on Lambda, elsewhere.
+The hosts' Python runs this program in the function's folder. Each line of standard input is an event
+as JSON, or a number of seconds for which the process was frozen. Each line of standard output is a
+result of the handler. The log goes to standard error.
 """
 
 import json
@@ -12,14 +12,14 @@ import sys
 import time
 from importlib import import_module
 
-# In a frozen machine the wall clock goes on and the monotonic clock stands still.
+# In a frozen machine the wall clock continues, and the monotonic clock stops.
 frozen = 0.0
 wall_clock = time.time
 time.time = lambda: wall_clock() + frozen
 
 answers = os.fdopen(os.dup(1), "w")
 sys.stdout = sys.stderr
-logging.getLogger().addHandler(logging.StreamHandler())  # Lambda's runtime has one before the import
+logging.getLogger().addHandler(logging.StreamHandler())  # Lambda's runtime adds one before the import
 
 module, _, name = sys.argv[1].partition(".")
 sys.path.insert(0, "")

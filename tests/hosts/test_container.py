@@ -1,4 +1,4 @@
-"""The container of Cloud Run, Fly and others: its files, its command, and how it ends."""
+"""Test the container for Cloud Run, Fly and others: its files, its command, and its end."""
 
 import signal
 import socket
@@ -20,26 +20,26 @@ from tests.hosts.image import INSTALL, built, container, expanded, steps
 from tests.live import ROOT, Api, wait_for
 
 GRACE = 10.0
-"""Seconds from SIGTERM to SIGKILL on Cloud Run, and what docs/deploy.md sets on Fly."""
+"""Expect the end within these seconds from SIGTERM. Cloud Run and Fly (docs/deploy.md) send SIGKILL then."""
 
 
 @pytest.fixture(scope="module")
-def place(python: str) -> Iterator[Place]:  # noqa: ARG001  # the steps need it
-    """The image."""
+def place(python: str) -> Iterator[Place]:  # noqa: ARG001  # the steps run this Python
+    """Build the image."""
     with built() as place:
         yield place
 
 
 def expect_the_end(api: Api, within: float) -> None:
-    """Assert that the container, which was sent SIGTERM, ends in peace."""
-    # uvicorn gives itself the signal again when all is done. The first process of a container, with
-    # no handler left, does not hear it and exits with 0; here it does.
+    """Assert that the container ends without an error after SIGTERM."""
+    # uvicorn sends the signal to itself again at the end. The first process of a container ignores it
+    # without a handler, and exits with 0. Here the signal ends the process.
     assert api.process.wait(within) in (0, -signal.SIGTERM)
     with pytest.raises(httpx.ConnectError), api.client() as anyone:
         anyone.get("/health")
 
 
-def test_the_image_takes_the_same_files_as_vercel(tmp_path: Path) -> None:
+def test_the_image_contains_the_same_files_as_vercel(tmp_path: Path) -> None:
     assert docker_takes(ROOT) == vercel_takes(ROOT) - VERCELS_OWN
     for secret in (".env", "x/main.py", "tests/conftest.py", "db/__pycache__/engine.pyc", "auth/keys.py", "main.py"):
         (tmp_path / secret).parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def test_the_image_takes_the_same_files_as_vercel(tmp_path: Path) -> None:
     assert docker_takes(tmp_path) == {"main.py", "auth/keys.py"}
 
 
-def test_the_dockerfile_keeps_the_layer_of_requirements_and_gives_up_root() -> None:
+def test_the_dockerfile_installs_requirements_first_and_drops_root() -> None:
     names = ["FROM", "WORKDIR", "COPY", "RUN", "COPY", "RUN", "USER", "EXPOSE", "ENV", "CMD"]
     assert [name for name, _ in steps()] == names
     given = [rest for _, rest in steps()]
@@ -61,7 +61,7 @@ def test_the_command_listens_everywhere_on_the_port_that_the_host_names() -> Non
     assert expanded() == expanded(PORT="8000")
 
 
-def test_the_contract_holds_whatever_a_proxy_says(backend: Backend, place: Place) -> None:
+def test_the_contract_holds_behind_a_proxy(backend: Backend, place: Place) -> None:
     with container(place, **backend.variables) as api, backend.client(api.url) as me:
         me.headers.update({"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "x"})
         expect_the_contract(me, backend.user_id)
@@ -72,7 +72,7 @@ def test_probes_are_answered_without_the_database(backend: Backend, place: Place
     backend.link.hang()
     started = time.monotonic()
     with container(place, **backend.variables) as api, backend.client(api.url) as me:
-        expect_alive(me)  # also what AWS's Lambda Web Adapter waits for: an answer of GET /
+        expect_alive(me)  # AWS's Lambda Web Adapter waits for one of these, GET /
         assert time.monotonic() - started < 6, "the start waited for the database"
         api.process.terminate()
         expect_the_end(api, within=2)
@@ -86,7 +86,7 @@ def test_a_request_that_is_under_way_is_answered_before_the_end(backend: Backend
         ThreadPoolExecutor(1) as pool,
     ):
         assert me.get("/api/todos").status_code == 200
-        expect_alive(idle)  # and its connection stays open
+        expect_alive(idle)  # its connection stays open
         with closing(psycopg2.connect(backend.database.url)) as connection, connection.cursor() as cursor:
             cursor.execute("LOCK TABLE todo")
             waiting = pool.submit(ASK["POST"], me)

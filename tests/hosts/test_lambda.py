@@ -1,4 +1,4 @@
-"""AWS Lambda through Mangum, which enters and leaves the lifespan around every call."""
+"""Test AWS Lambda with Mangum, which enters and leaves the lifespan around every call."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -12,15 +12,15 @@ from tests.hosts.bare import Place, deployed, freeze
 from tests.hosts.conftest import Backend
 from tests.hosts.contract import ASK, expect_alive, expect_the_contract
 from tests.hosts.function import HANDLER, Function, function
+from tests.layout import app_files
 from tests.live import ROOT
-from tests.test_house import APP
 
 Start = Callable[..., AbstractContextManager[tuple[Function, httpx.Client]]]
 
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
-    """A function's folder, with the files that docs/deploy.md puts there."""
+    """Create a function's folder with the files of docs/deploy.md."""
     guide = (ROOT / "docs" / "deploy.md").read_text()
     module = f"{HANDLER.partition('.')[0]}.py"
     (code,) = re.findall(rf"`{re.escape(module)}`.*?```python\n(.*?)```", guide, re.DOTALL)
@@ -28,14 +28,14 @@ def place() -> Iterator[Place]:
     assert own == module
     files = {file for name in rest for path in [ROOT / name] for file in (path, *path.rglob("*")) if file.is_file()}
     names = {str(file.relative_to(ROOT)) for file in files if file.suffix != ".pyc"}
-    assert {name for name in names if name.endswith(".py")} == {str(path.relative_to(ROOT)) for path in APP}
+    assert {name for name in names if name.endswith(".py")} == {str(file) for file in app_files()} - {module}
     with deployed(names, new={module: code}) as place:
         yield place
 
 
 @pytest.fixture
 def start(backend: Backend, place: Place, python: str) -> Start:
-    """Start a function, and give it with a client."""
+    """Return a function that starts a Lambda function with a client."""
 
     @contextmanager
     def start(**variables: str) -> Iterator[tuple[Function, httpx.Client]]:
@@ -49,7 +49,7 @@ def start(backend: Backend, place: Place, python: str) -> Start:
 
 
 def expect_one_statement_each(backend: Backend, me: httpx.Client, turns: int = 1) -> None:
-    """Assert that calls cost a statement each, on a connection that is there already."""
+    """Assert that each call sends one statement, on a connection that is open already."""
     for ask, verb in [(ASK["GET"], "SELECT"), (ASK["POST"], "INSERT")] * turns:
         sent, connections = len(backend.wire.messages), backend.link.accepted
         answer = ask(me)
@@ -83,17 +83,17 @@ def test_a_function_whose_first_call_needed_no_database_is_no_different(backend:
 
 
 def stop_shortly(called: Function) -> None:
-    """Freeze for a moment, in which all clocks go on."""
+    """Freeze for a moment. All clocks continue."""
     freeze(called.process)
 
 
 def stop_for_a_minute(called: Function) -> None:
-    """Freeze as Lambda does: the monotonic clock stands still."""
+    """Freeze for a minute, as Lambda does. The monotonic clock stops."""
     called.sleep(60)
 
 
 def stop_for_hours(called: Function) -> None:
-    """Freeze until nothing that is remembered is fresh."""
+    """Freeze until everything that the process remembers is old."""
     called.sleep(4 * 3600)
 
 
@@ -125,14 +125,14 @@ def test_a_call_that_is_cut_off_from_its_background_work_harms_no_other(backend:
     with start() as (called, me):
         called.freezes = True
         backend.link.hang()
-        expect_alive(me)  # the first call starts to look at the schema, and is frozen while it connects
+        expect_alive(me)  # the first call starts to check the schema, and is frozen while it connects
         backend.link.heal()
         called.sleep(3600)
         assert me.get("/api/todos").status_code == 200
         sent = len(backend.wire.messages)
         for ask in ASK.values():
             assert ask(me).is_success
-        # The look that was cut off may come to its end meanwhile.
+        # The interrupted check of the schema may end during these calls.
         assert len([one for one in backend.wire.messages[sent:] if "pg_attribute" not in one]) == len(ASK)
 
 
@@ -140,7 +140,7 @@ def test_signing_keys_are_renewed_across_calls(backend: Backend, start: Start) -
     with start() as (called, me):
         called.freezes = True
         assert me.get("/api/todos").status_code == 200
-        for seconds in (320, 320, 3600, 320):  # beside a call and through the next, or before their use
+        for seconds in (320, 320, 3600, 320):  # in the background or before their use
             called.sleep(seconds)
             fetches = backend.issuer.fetches
             assert [me.get("/api/todos").status_code for _ in range(3)] == [200] * 3
@@ -148,7 +148,7 @@ def test_signing_keys_are_renewed_across_calls(backend: Backend, start: Start) -
         assert "not renewed" not in called.log.read_text()
 
 
-def test_a_function_that_starts_without_the_database_finds_it_when_it_comes(backend: Backend, start: Start) -> None:
+def test_a_function_starts_without_the_database_and_finds_it_later(backend: Backend, start: Start) -> None:
     backend.link.hang()
     with start(DB_TIMEOUT="1") as (_, me):
         expect_unavailable(me.get("/api/todos"), "The database is away")

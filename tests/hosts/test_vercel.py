@@ -1,4 +1,4 @@
-"""Vercel: the repository as it is, in Vercel's own runtime, frozen between requests."""
+"""Test the repository in Vercel's own runtime, frozen between requests."""
 
 import ast
 import signal
@@ -15,22 +15,22 @@ from tests.hosts.bare import VERCELS_OWN, Place, deployed, freeze, vercel_takes
 from tests.hosts.conftest import Backend
 from tests.hosts.contract import ASK, expect_alive, expect_the_contract
 from tests.hosts.vercel import Instance, instance
+from tests.layout import app_files
 from tests.live import ROOT
-from tests.test_house import APP
 
 Start = Callable[..., AbstractContextManager[tuple[Instance, httpx.Client]]]
 
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
-    """What `vercel deploy` uploads, on a host."""
+    """Copy the files that `vercel deploy` uploads to a host."""
     with deployed(vercel_takes(ROOT)) as place:
         yield place
 
 
 @pytest.fixture
 def start(backend: Backend, place: Place, python: str) -> Start:
-    """Start an instance, and give it with a client."""
+    """Return a function that starts an instance with a client."""
 
     @contextmanager
     def start(**variables: str) -> Iterator[tuple[Instance, httpx.Client]]:
@@ -44,7 +44,7 @@ def start(backend: Backend, place: Place, python: str) -> Start:
 
 
 def binds_an_app(path: Path) -> bool:
-    """Say whether a file binds a name that the builder looks for, at the top level of the file."""
+    """Return whether a file binds, at its top level, one of the names that the builder searches."""
     names: set[str] = set()
     for node in ast.parse(path.read_text()).body:
         match node:
@@ -59,16 +59,16 @@ def binds_an_app(path: Path) -> bool:
 
 def test_the_builder_finds_the_app_in_main() -> None:
     files = ("app", "index", "server", "main", "wsgi", "asgi")
-    tried = [f"{room}{file}.py" for file in files for room in ("", "src/", "app/", "api/")]
+    tried = [f"{folder}{file}.py" for file in files for folder in ("", "src/", "app/", "api/")]
     there = vercel_takes(ROOT)
     assert [name for name in tried if name in there and binds_an_app(ROOT / name)] == ["main.py"]
-    # Any of these would be read instead of requirements.txt.
+    # Vercel would read any of these files instead of requirements.txt.
     assert there & {"pyproject.toml", "uv.lock", "pylock.toml", "Pipfile", "Pipfile.lock"} == set()
 
 
 def test_the_app_is_uploaded_whole_and_nothing_else_is(tmp_path: Path) -> None:
     there = vercel_takes(ROOT)
-    assert {name for name in there if name.endswith(".py")} == {str(path.relative_to(ROOT)) for path in APP}
+    assert {name for name in there if name.endswith(".py")} == {str(file) for file in app_files()}
     assert {name for name in there - VERCELS_OWN if "/" not in name and not name.endswith(".py")} == {
         "requirements.txt"
     }
@@ -93,17 +93,17 @@ def test_an_instance_that_only_runs_during_requests_keeps_the_contract(backend: 
         running.freezes = True
         expect_alive(me)
         expect_the_contract(me, backend.user_id)
-        assert backend.link.accepted <= 2, "one for the schema's preparation, one for requests"
+        assert backend.link.accepted <= 2, "one for the check of the schema, and one for requests"
 
 
 @pytest.mark.parametrize("method", ASK)
 @pytest.mark.parametrize(
     ("loss", "seconds"),
-    # An end can be seen; of silence it is suspected after five seconds.
+    # A closed connection is noticed at once. A silent one is checked after five seconds.
     [(Backend.end_connections, 0.2), (Backend.lose_connections, 6.0)],
     ids=["ended", "lost"],
 )
-def test_the_first_request_after_a_freeze_that_cost_the_connections_succeeds(
+def test_the_first_request_after_a_freeze_survives_lost_connections(
     backend: Backend, start: Start, method: str, loss: Callable[[Backend], None], seconds: float
 ) -> None:
     with start() as (running, me):
@@ -114,11 +114,11 @@ def test_the_first_request_after_a_freeze_that_cost_the_connections_succeeds(
         thawed = time.monotonic()
         answer = ASK[method](me)
         assert answer.is_success, answer.text
-        assert time.monotonic() - thawed < 4, "too patient with a lost connection"
+        assert time.monotonic() - thawed < 4, "it waited too long for a lost connection"
         assert me.get("/api/todos").status_code == 200
 
 
-def test_an_instance_starts_without_the_database_and_finds_it_when_it_comes(backend: Backend, start: Start) -> None:
+def test_an_instance_starts_without_the_database_and_finds_it_later(backend: Backend, start: Start) -> None:
     backend.link.refuse()
     with start(DB_TIMEOUT="1") as (running, me):
         running.freezes = True
@@ -131,7 +131,7 @@ def test_an_instance_starts_without_the_database_and_finds_it_when_it_comes(back
         assert ASK["POST"](me).status_code == 201
 
 
-def test_an_instance_ends_within_the_half_second_that_vercel_gives(place: Place, start: Start) -> None:
+def test_an_instance_ends_within_the_half_second_that_vercel_waits(place: Place, start: Start) -> None:
     with start() as (running, me):
         assert me.get("/api/todos").status_code == 200
         asked = time.monotonic()

@@ -1,7 +1,7 @@
-"""Vercel's own Python runtime, with this process in the place of Vercel's platform.
+"""Run Vercel's Python runtime, with this process in the place of Vercel's platform.
 
-What the platform does is read from vercel_runtime/vc_init.py of the package vercel-runtime: it listens
-on a Unix socket, reads JSON messages that end with NUL, and sends HTTP to the port that one names.
+This follows vercel_runtime/vc_init.py of the package vercel-runtime. The platform listens on a Unix
+socket, reads JSON messages that end with NUL, and sends HTTP to the port in one of the messages.
 """
 
 import base64
@@ -27,12 +27,12 @@ ENTRYPOINT = {
 
 
 class Instance(httpx.BaseTransport):
-    """A running instance; as a transport of httpx, the platform's way of sending it a request."""
+    """Send requests to a running instance. As a transport of httpx this replaces Vercel's platform."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
         self.freezes = False
-        """Whether the process runs during requests alone."""
+        """Freeze the process between requests if this is set."""
         self._messages: list[dict[str, Any]] = []
         self._http = httpx.HTTPTransport(trust_env=False)
         self._numbers = count(1)
@@ -53,16 +53,16 @@ class Instance(httpx.BaseTransport):
         self._http.close()
 
     def told(self, kind: str) -> list[dict[str, Any]]:
-        """Give what messages of a kind say."""
+        """Return the payloads of the messages of a kind."""
         return [message["payload"] for message in list(self._messages) if message["type"] == kind]
 
     def log_lines(self, request_id: int) -> list[str]:
-        """Give what was logged during a request; 0: outside of any."""
+        """Return the lines that were logged during a request. The number 0 means outside of requests."""
         logged = [line for line in self.told("log") if line["context"]["requestId"] == request_id]
         return [base64.b64decode(line["message"]).decode() for line in logged]
 
     def listen(self, platform: socket.socket) -> None:
-        """Read what the runtime tells, until it ends."""
+        """Read the messages of the runtime until it ends."""
         connection, pending = platform.accept()[0], b""
         with connection:
             while chunk := connection.recv(65536):
@@ -72,7 +72,7 @@ class Instance(httpx.BaseTransport):
 
 @contextmanager
 def instance(python: str, place: Place, **variables: str) -> Iterator[tuple[Instance, str]]:
-    """Run an instance until the block ends, and give it with its URL."""
+    """Run an instance until the block ends, and yield it with its URL."""
     path = place.home / "ipc.sock"
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as platform:

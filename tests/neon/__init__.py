@@ -1,1 +1,1 @@
-"""The API as it lives on Neon: behind TLS, a proxy, a pooler, and a network that fails."""
+"""Test the API with TLS, a proxy and a pooler as at Neon, and over a network that fails."""

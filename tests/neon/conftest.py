@@ -1,4 +1,4 @@
-"""A Neon project: PostgreSQL, its pooler, the proxy before it, and a network between it and the API."""
+"""Start a project as at Neon: PostgreSQL, its pooler, a proxy, and a network between it and the API."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,13 +17,13 @@ from tests.live import Api, running
 from tests.neon.front import Front
 from tests.neon.servers import REGION, Certificates, PgBouncer, Postgres, make_certificates, pgbouncer, postgres
 
-PASSWORD = "p@ss/w0rd%"  # of a server that nobody reaches
+PASSWORD = "p@ss/w0rd%"  # only this machine can reach the server
 ENDPOINT = "ep-cool-name-123456"
 
 
 @dataclass(frozen=True)
 class Neon:
-    """A database of its own on the shared servers, and its own way to it: network, proxy, pooler."""
+    """Describe a project with its own database on the shared servers, its own proxy and its own network."""
 
     database: Database
     name: str
@@ -43,45 +43,45 @@ class Neon:
         port: int = 0,
         **more: str,
     ) -> str:
-        """Give the URL that Neon's console shows, with an address and a port added so that it leads here."""
+        """Return the URL that Neon's console shows, with the address and the port of this machine."""
         query = {"sslmode": "require", "channel_binding": "require", **more, "hostaddr": "127.0.0.1"}
         where = f"{endpoint}.{REGION}:{port or self.faults.port}/{database or self.name}"
         return f"{scheme}://todo_api:{quote(password, safe='')}@{where}?{urlencode(query, quote_via=quote)}"
 
     @property
     def direct_url(self) -> str:
-        """The URL without the pooler, which leads to PostgreSQL itself."""
+        """Return the URL of PostgreSQL without the pooler."""
         return self.url(endpoint=ENDPOINT, port=self.server.port)
 
     def running(self, **variables: str) -> AbstractContextManager[Api]:
-        """Run an API on it, with `variables`."""
+        """Run an API on the project with `variables`."""
         return running(**{**self.variables, **variables})
 
     @property
     def variables(self) -> dict[str, str]:
-        """The settings that a deployment has to have."""
+        """Return the settings that a deployment needs."""
         return {"DATABASE_URL": self.url(), "BETTER_AUTH_URL": self.issuer.origin}
 
     def client(self, api: Api) -> httpx.Client:
-        """Open a client of the database's only user."""
+        """Open a client of the only user in the database."""
         return api.client(self.issuer.token(self.user_id))
 
     def wait_until_it_works(self, api: Api) -> None:
-        """Wait until the tables are there, and nobody in the API looks for them any more."""
+        """Wait until the tables exist and the API has checked them."""
         with self.client(api) as http:
             assert http.get("/api/todos").status_code == 200, api.log.read_text()
 
 
 @pytest.fixture(scope="session")
 def certificates() -> Iterator[Certificates]:
-    """What the servers prove themselves with."""
+    """Create the certificates of the servers."""
     with tempfile.TemporaryDirectory(prefix="todo-tls-") as folder:
         yield make_certificates(Path(folder))
 
 
 @pytest.fixture(scope="session")
 def server(certificates: Certificates) -> Iterator[Postgres]:
-    """The system's PostgreSQL, as a server reached over a network is set up."""
+    """Run the system's PostgreSQL with the configuration of a server in a network."""
     with tempfile.TemporaryDirectory(prefix="todo-neon-") as folder, postgres(Path(folder), certificates) as server:
         Database(server.url("postgres")).execute(f"CREATE ROLE todo_api LOGIN PASSWORD '{PASSWORD}'")
         yield server
@@ -89,7 +89,7 @@ def server(certificates: Certificates) -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def pooler(server: Postgres, certificates: Certificates) -> Iterator[PgBouncer]:
-    """A pooler with ten connections to the server, for each database."""
+    """Run a pooler with ten connections to the server for each database."""
     with (
         tempfile.TemporaryDirectory(prefix="todo-pooler-") as folder,
         pgbouncer(Path(folder), server, certificates, {"todo_api": PASSWORD}, pool_size=10) as pooler,
@@ -105,13 +105,13 @@ def new_neon(
     new_database: Callable[..., Database],
     issuer: Issuer,
 ) -> Iterator[Callable[..., Neon]]:
-    """Make a project, with Better Auth's tables and one user in it or empty."""
+    """Return a function that creates a project, empty or with Better Auth's tables and one user."""
     with ExitStack() as stack:
 
         def make(*, better_auth: bool = True) -> Neon:
             database, user_id = new_database(better_auth=better_auth), new_user_id()
             name = database.url.partition("?")[0].rpartition("/")[2]
-            # Its connections go with it, which the server has not many of.
+            # This also ends the pooler's connections to it, because the server allows only some.
             drop = f"DROP DATABASE {name} WITH (FORCE)"
             stack.callback(Database(server.url("postgres")).execute, drop)
             if better_auth:
@@ -125,26 +125,26 @@ def new_neon(
 
 @pytest.fixture(scope="module")
 def neon(new_neon: Callable[..., Neon]) -> Neon:
-    """The project that the tests of a module share."""
+    """Create the project that the tests of a module share."""
     return new_neon()
 
 
 @pytest.fixture
 def faults(neon: Neon) -> Iterator[Faults]:
-    """Its network, which is a good one again after the test."""
+    """Return the network of the project, and stop all faults after the test."""
     yield neon.faults
     neon.faults.heal()
 
 
 @pytest.fixture(scope="module")
 def database(neon: Neon) -> Database:
-    """Its database, in which `owner` and `stranger` sign up."""
+    """Return the database of the project, in which `owner` and `stranger` sign up."""
     return neon.database
 
 
 @pytest.fixture(scope="module")
 def api(neon: Neon) -> Iterator[Api]:
-    """An API on it, with the usual settings."""
+    """Run an API on the project with the default settings."""
     with neon.running() as api:
         neon.wait_until_it_works(api)
         yield api

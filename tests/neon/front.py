@@ -1,7 +1,7 @@
-"""A stand-in for Neon's proxy: TLS, the endpoint by SNI, SCRAM, and the startup parameters as it treats them.
+"""Replace Neon's proxy: TLS, the endpoint by SNI, SCRAM, and the same handling of startup parameters.
 
-What it does follows neondatabase/neon: proxy/src/compute/mod.rs, and PgBouncer from 1.20 on for
-`options`, which the PgBouncer behind it may be too old to read.
+This follows proxy/src/compute/mod.rs of neondatabase/neon. It handles `options` as PgBouncer does from
+version 1.20 on, because the PgBouncer behind it may be older.
 """
 
 import asyncio
@@ -28,35 +28,35 @@ _NOT_POOLED = (
 
 
 class _Refused(Exception):
-    """A FATAL error: code and text."""
+    """Report a FATAL error with its code and text."""
 
 
 @dataclass
 class Client:
-    """Somebody who connected."""
+    """Describe a client that connected."""
 
     host: str | None = None
     """The name that TLS asked for (SNI)."""
     parameters: dict[str, str] = field(default_factory=dict)
-    """The startup parameters, as they came."""
+    """The startup parameters that the client sent."""
     mechanism: str = ""
     refused: str = ""
-    """What it was told when it was not let in."""
+    """The error that the client received if it was refused."""
     messages: list[str] = field(default_factory=list)
-    """What it sent after it was let in: SQL, or the letter of another message."""
+    """The messages of the client after the authentication: SQL, or the letter of another message."""
 
 
 class Front(Listener):
-    """Lets clients with the right password through to a pooler, and reads along."""
+    """Forward clients with the right password to a pooler, and record their messages."""
 
     def __init__(self, endpoint: str, passwords: dict[str, str], pooler: Path, certificates: Certificates) -> None:
         super().__init__()
         self.clients: list[Client] = []
-        """All who ever connected."""
+        """List all clients since the start."""
         self.messages: list[str] = []
-        """All that was ever sent, in order: see `Client.messages`."""
+        """List the messages of all clients in order. See `Client.messages`."""
         self.open = 0
-        """How many are connected."""
+        """Count the clients that are connected."""
         self._host, self._passwords, self._pooler = f"{endpoint}-pooler", passwords, pooler
         self._certificate = certificates.fingerprint
         self._names: WeakKeyDictionary[ssl.SSLObject, str | None] = WeakKeyDictionary()
@@ -77,7 +77,7 @@ class Front(Listener):
         finally:
             self.open -= 1
             writer.close()
-        # What the pooler said last has to arrive; who does not listen is not waited for.
+        # The last data of the pooler must arrive, but this does not wait for a client that does not read.
         with suppress(TimeoutError):
             await asyncio.wait_for(writer.wait_closed(), 0.2)
 
@@ -117,7 +117,7 @@ class Front(Listener):
         writer.write(_message(b"R", struct.pack("!I", 11) + scram.first))
         if not (final := scram.verify((await _read(reader))[1])):
             raise _Refused("28P01", f"password authentication failed for user '{user}'")
-        # The pooler says next that all is well.
+        # The pooler sends the end of the authentication next.
         writer.write(_message(b"R", struct.pack("!I", 12) + final))
 
     async def _listen_in(self, client: Client, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
@@ -130,7 +130,7 @@ class Front(Listener):
 
 
 def _forwarded(parameters: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """Give the endpoint that the options name, and what of the startup parameters reaches the pooler."""
+    """Return the endpoint in the options, and the startup parameters that reach the pooler."""
     kept = {name: value for name, value in parameters.items() if name in ("user", "database", "application_name")}
     kept["client_encoding"] = "UTF8"
     options = parameters.get("options", "")

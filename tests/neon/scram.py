@@ -1,22 +1,22 @@
-"""The server's side of SCRAM-SHA-256, with channel binding: RFC 5802, RFC 7677, RFC 5929."""
+"""Implement the server's side of SCRAM-SHA-256 with channel binding (RFC 5802, RFC 7677, RFC 5929)."""
 
 import hmac
 import os
 from base64 import b64decode, b64encode
 from hashlib import pbkdf2_hmac, sha256
 
-_ITERATIONS = 4096  # PostgreSQL's
+_ITERATIONS = 4096  # PostgreSQL uses the same number
 
 MECHANISMS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")
 
 
 class Exchange:
-    """One client's proof that it knows the password.
+    """Verify a client's proof that it knows the password.
 
     Args:
-        password: what it has to know; `None` for a user that does not exist, whom nobody can be.
+        password: the right password. It is `None` for an unknown user, whose proofs are all refused.
         certificate: SHA-256 of the server's certificate, to which PLUS binds (tls-server-end-point).
-        mechanism: the one of `MECHANISMS` that the client chose.
+        mechanism: the mechanism of `MECHANISMS` that the client chose.
         first: the client's first message.
     """
 
@@ -32,7 +32,7 @@ class Exchange:
         """The server's first message."""
 
     def verify(self, final: bytes) -> bytes | None:
-        """Give the answer to the client's final message, or `None` when it proves nothing."""
+        """Return the answer to the client's final message, or `None` if the proof is wrong."""
         without_proof, _, proof = final.rpartition(b",p=")
         said = dict(part.split(b"=", 1) for part in without_proof.split(b","))
         everything = b",".join((self._bare, self.first, without_proof))

@@ -1,4 +1,4 @@
-"""PostgreSQL and PgBouncer, set up as on Neon: from the system's packages, gone when a block ends."""
+"""Run PostgreSQL and PgBouncer of the system's packages with Neon's configuration, until a block ends."""
 
 import os
 import pwd
@@ -28,7 +28,7 @@ REGION = "region.aws.neon.tech"
 
 
 def _account() -> pwd.struct_passwd | None:
-    """Who runs the servers, which refuse to be root: `nobody` for root; `None`: whoever runs the tests."""
+    """Return the account that runs the servers. It is `nobody` for root, and `None` means the same user."""
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
@@ -56,7 +56,7 @@ def _start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
 
 
 def _wait_for(path: Path, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until a server answers at its Unix socket; fails with its log."""
+    """Wait until a server answers at its Unix socket. Fail with its log if it does not."""
     deadline = time.monotonic() + 30
     while True:
         try:
@@ -77,19 +77,19 @@ def _postgres_programs() -> Path:
     if not found and (program := shutil.which("postgres")):
         found = [Path(program).resolve()]
     if not found:
-        pytest.fail("PostgreSQL's server is missing: apt install postgresql", pytrace=False)
+        pytest.fail("PostgreSQL's server is not installed. Run apt install postgresql.", pytrace=False)
     return found[-1].parent
 
 
 def _pgbouncer() -> str:
     if not (program := shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")):
-        pytest.fail("pgbouncer is missing: apt install pgbouncer", pytrace=False)
+        pytest.fail("PgBouncer is not installed. Run apt install pgbouncer.", pytrace=False)
     return program
 
 
 @dataclass(frozen=True)
 class Certificates:
-    """A certificate authority that nobody else knows, and a server's certificate signed by it."""
+    """Describe a new certificate authority, and a server's certificate that it signed."""
 
     authority: Path
     server: Path
@@ -99,7 +99,7 @@ class Certificates:
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """Make certificates for localhost and Neon's host names."""
+    """Create certificates for localhost and Neon's host names."""
     files = [folder / name for name in ("authority.pem", "server.pem", "server.key")]
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Authority of {folder.name}")])
@@ -118,14 +118,14 @@ def make_certificates(folder: Path) -> Certificates:
     files[0].write_bytes(authority.public_bytes(pem))
     files[1].write_bytes(server.public_bytes(pem))
     files[2].write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
-    files[2].chmod(0o600)  # PostgreSQL wants it so
+    files[2].chmod(0o600)  # PostgreSQL refuses a key that others can read
     _give(folder, *files)
     return Certificates(files[0], files[1], files[2], server.fingerprint(hashes.SHA256()))
 
 
 @dataclass(frozen=True)
 class Postgres(Server):
-    """A running PostgreSQL: TLS and SCRAM over TCP; its Unix socket trusts everybody."""
+    """Describe a running PostgreSQL. TCP requires TLS and SCRAM. The Unix socket trusts every user."""
 
     port: int
 
@@ -136,10 +136,10 @@ class Postgres(Server):
 
 @contextmanager
 def postgres(folder: Path, certificates: Certificates) -> Iterator[Postgres]:
-    """Run PostgreSQL on an empty folder."""
+    """Run PostgreSQL on an empty folder until the block ends."""
     programs, data, log = _postgres_programs(), folder / "data", folder / "postgres.log"
     _give(folder)
-    locale = ["--encoding=UTF8", "--locale=C"]  # by code point, as at Neon
+    locale = ["--encoding=UTF8", "--locale=C"]  # Neon also sorts by code point
     making = _start([f"{programs}/initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-N", *locale], log)
     assert making.wait(60) == 0, log.read_text()
     (data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
@@ -152,23 +152,24 @@ def postgres(folder: Path, certificates: Certificates) -> Iterator[Postgres]:
         "ssl": "on",
         "ssl_cert_file": str(certificates.server),
         "ssl_key_file": str(certificates.key),
-        "fsync": "off",  # nothing here has to survive the machine
+        "fsync": "off",  # the data need not survive a crash of the machine
     }
     process = _start([f"{programs}/postgres", "-D", str(data), *(f"--{n}={v}" for n, v in settings.items())], log)
     try:
         _wait_for(folder / f".s.PGSQL.{port}", process, log)
         yield Postgres(folder, port)
     finally:
-        process.send_signal(signal.SIGINT)  # "fast": ends the connections, then itself
+        process.send_signal(signal.SIGINT)  # this "fast" shutdown also ends the connections
         process.wait(20)
 
 
 class PgBouncer:
-    """A PgBouncer as Neon sets it up, in transaction mode.
+    """Run a PgBouncer with Neon's configuration, in transaction mode.
 
-    TCP 127.0.0.1:`port` wants TLS and SCRAM, or SCRAM in the clear; its Unix socket trusts
-    everybody, as Neon's own trusts the proxy. `server_login_retry` alone is not Neon's: newer ones
-    tell at once that a database does not exist, and Debian 12's waits so long.
+    TCP 127.0.0.1:`port` requires SCRAM, with or without TLS. The Unix socket trusts every user, as
+    Neon's trusts the proxy. Only `server_login_retry` has another value than at Neon. PgBouncer of
+    Debian 12 waits for this time before it reports that a database does not exist, and newer ones do
+    not wait.
     """
 
     def __init__(
@@ -206,17 +207,17 @@ ignore_startup_parameters = extra_float_digits
         self.start()
 
     def start(self) -> None:
-        """Start it, again on the same port and socket."""
+        """Start PgBouncer. A restart uses the same port and socket."""
         self._process = _start(self._command, self._log)
         _wait_for(self.socket, self._process, self._log)
 
     def kill(self) -> None:
-        """End it as Neon does, with SIGKILL: no client is told anything."""
+        """End PgBouncer with SIGKILL, as Neon does. Clients receive no message."""
         self._process.kill()
         self._process.wait()
 
     def connections(self, database: str) -> int:
-        """Count its connections to a database of the server."""
+        """Return the number of its connections to a database of the server."""
         console = psycopg2.connect(host=self.socket.parent, port=self.port, user="postgres", dbname="pgbouncer")
         console.autocommit = True
         with closing(console), console.cursor() as cursor:
@@ -228,7 +229,7 @@ ignore_startup_parameters = extra_float_digits
 def pgbouncer(
     folder: Path, server: Postgres, certificates: Certificates, passwords: Mapping[str, str], *, pool_size: int = 93
 ) -> Iterator[PgBouncer]:
-    """Run PgBouncer on an empty folder; `pool_size` is what Neon gives the smallest compute."""
+    """Run PgBouncer on an empty folder. The default `pool_size` is that of Neon's smallest compute."""
     pooler = PgBouncer(folder, server, certificates, passwords, pool_size)
     try:
         yield pooler

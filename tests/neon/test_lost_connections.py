@@ -1,4 +1,4 @@
-"""Connections that die: while nobody looks, nobody notices; under a statement, nothing happens twice."""
+"""Test lost connections. An idle one causes no error, and a statement is not executed twice."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -45,7 +45,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 @pytest.fixture
 def todo(owner: Person, faults: Faults, pool: ThreadPoolExecutor) -> str:
-    """A todo, made when all connections of the API's pool are open and used."""
+    """Create a todo after all connections of the API's pool were opened and used."""
 
     def ask_together() -> bool:
         assert {answer.status_code for answer in pool.map(owner.http.get, ["/api/todos"] * 10)} == {200}
@@ -59,7 +59,7 @@ def todo(owner: Person, faults: Faults, pool: ThreadPoolExecutor) -> str:
 
 @pytest.mark.parametrize("die", DEATHS.values(), ids=DEATHS)
 @pytest.mark.parametrize(("verb", "ask"), REQUESTS.values(), ids=REQUESTS)
-def test_connections_that_died_while_nobody_looked_are_not_noticed(
+def test_connections_that_were_lost_while_idle_cause_no_error(
     neon: Neon, owner: Person, todo: str, die: Callable[[Neon], object], verb: str, ask: Ask
 ) -> None:
     sent = len(neon.front.messages)
@@ -68,7 +68,7 @@ def test_connections_that_died_while_nobody_looked_are_not_noticed(
     assert [message[:6] for message in neon.front.messages[sent:] if message != "X"] == [verb]
 
 
-def test_connections_that_the_server_itself_ended_are_not_noticed(neon: Neon, api: Api) -> None:
+def test_connections_that_the_server_ended_cause_no_error(neon: Neon, api: Api) -> None:
     neon.wait_until_it_works(api)
     with neon.running(DATABASE_URL=neon.direct_url) as direct, neon.client(direct) as http:
         person = Person(neon.user_id, "", http)
@@ -80,7 +80,7 @@ def test_connections_that_the_server_itself_ended_are_not_noticed(neon: Neon, ap
 
 @pytest.fixture(params=[False, True], ids=["before it arrived", "after it arrived"])
 def arrived(request: pytest.FixtureRequest) -> bool:
-    """Whether the statement, under which the connection is reset, reaches the database."""
+    """Return whether the statement reaches the database before its connection is reset."""
     arrived: bool = request.param
     return arrived
 
@@ -88,7 +88,7 @@ def arrived(request: pytest.FixtureRequest) -> bool:
 def ask_and_reset(
     neon: Neon, pool: ThreadPoolExecutor, ask: Callable[[], httpx.Response], *, arrived: bool
 ) -> Future[httpx.Response]:
-    """Begin a request, and reset all connections under its statement."""
+    """Start a request, and reset all connections during its statement."""
     wait_for(lambda: not neon.faults.under_way)
     sent = len(neon.front.messages)
     neon.faults.delay = 0.2
@@ -137,7 +137,7 @@ def test_a_statement_that_the_server_ended_is_repeated_when_it_reads(
     assert len([message for message in neon.front.messages[sent:] if message[:6] == verb]) == 1 + (status == 200)
 
 
-# What each of REQUESTS does to the todo "Buy milk" and its owner's others.
+# Each query counts the changes by one of REQUESTS to the todos of the owner.
 EFFECTS = {
     "create": "SELECT count(*) FROM todo WHERE user_id = %s AND title = 'new'",
     "patch": "SELECT count(*) FROM todo WHERE user_id = %s AND title = 'changed'",

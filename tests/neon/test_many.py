@@ -1,4 +1,4 @@
-"""Many clients on one process, many processes on one pooler."""
+"""Test many clients on one process, and many processes on one pooler."""
 
 import json
 from collections import Counter
@@ -15,11 +15,11 @@ from tests.neon.conftest import Neon
 
 
 def use_together(neon: Neon, apis: list[Api], clients: int) -> set[tuple[int, ...]]:
-    """Let so many clients use each API at the same time, as people do; gives the statuses they saw."""
+    """Use each API with this many clients at the same time. Return the statuses that the clients received."""
     headers = {"Authorization": f"Bearer {neon.issuer.token(neon.user_id)}", "Content-Type": "application/json"}
     together = Barrier(clients * len(apis))
 
-    # Not httpx, whose clients would take longer than the API.
+    # This uses http.client, because httpx would need more time than the API.
     def use(api: Api) -> tuple[int, ...]:
         statuses = []
         with closing(HTTPConnection(api.url.removeprefix("http://"), timeout=60)) as http:
@@ -49,7 +49,7 @@ def test_three_hundred_clients_on_one_process_see_no_error(neon: Neon) -> None:
         assert neon.faults.accepted < before + 5
 
 
-def test_sixteen_processes_share_a_pooler_of_ten_connections_after_eight_began_at_once_on_an_empty_database(
+def test_eight_processes_make_tables_once_and_sixteen_share_a_pooler(
     new_neon: Callable[..., Neon], tmp_path: Path
 ) -> None:
     neon = new_neon()
@@ -61,7 +61,8 @@ def test_sixteen_processes_share_a_pooler_of_ten_connections_after_eight_began_a
             wait_until_healthy(api)
 
     try:
-        # All eight are there before the database is, and its answers take long enough to be overtaken.
+        # All eight processes start before the database is available. Then its answers are slow, so that a
+        # process can overtake another one.
         neon.faults.refuse()
         start_eight()
         neon.faults.heal()

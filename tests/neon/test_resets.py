@@ -1,4 +1,4 @@
-"""A network that fails every half second: nothing that was acknowledged is lost, and nothing happens twice."""
+"""Test a network that fails every half second. No acknowledged change is lost, and none happens twice."""
 
 import time
 from collections import Counter
@@ -14,7 +14,7 @@ from tests.neon.conftest import Neon
 CLIENTS = 16
 SECONDS = 20.0
 
-# Counts the times that a todo was changed, which the API does not tell.
+# This trigger counts the changes of a todo, because the API does not report their number.
 COUNT_CHANGES = """
     CREATE TABLE change (id uuid);
     GRANT INSERT ON change TO todo_api;
@@ -26,7 +26,7 @@ COUNT_CHANGES = """
 
 @dataclass
 class Somebody:
-    """A client, and what it was told."""
+    """Send requests as one client, and record their results."""
 
     http: httpx.Client
     name: str
@@ -37,10 +37,10 @@ class Somebody:
     """The id of the one todo that only this client toggles."""
     toggled: int = 0
     unknown: int = 0
-    """The toggles whose fate was never told."""
+    """The number of toggles whose result is unknown."""
 
     def live(self, until: float) -> None:
-        """Create, toggle and read, over and over."""
+        """Create, toggle and read todos until a time."""
         while time.monotonic() < until:
             self.create()
             if self.todo:
@@ -48,7 +48,7 @@ class Somebody:
                 self.ask("GET", f"/api/todos/{self.todo}")
 
     def ask(self, method: str, path: str, **sent: object) -> httpx.Response:
-        answer = self.http.request(method, path, **sent)  # type: ignore[arg-type]  # httpx's many
+        answer = self.http.request(method, path, **sent)  # type: ignore[arg-type]  # httpx has many parameters
         self.statuses[answer.status_code] += 1
         if answer.status_code == 503:
             assert int(answer.headers["retry-after"]) >= 1
@@ -70,7 +70,7 @@ class Somebody:
             self.unknown += 1
 
 
-def test_under_resets_nothing_acknowledged_is_lost_and_nothing_happens_twice(neon: Neon, faults: Faults) -> None:
+def test_resets_lose_no_acknowledged_change_and_repeat_none(neon: Neon, faults: Faults) -> None:
     with neon.running() as api, neon.client(api) as http, ThreadPoolExecutor(CLIENTS) as pool:
         neon.wait_until_it_works(api)
         neon.database.execute(COUNT_CHANGES)
@@ -91,7 +91,7 @@ def test_under_resets_nothing_acknowledged_is_lost_and_nothing_happens_twice(neo
     seen = sum((person.statuses for person in people), Counter[int]())
     assert set(seen) <= {200, 201, 503}
     assert seen[200] > 100
-    assert seen[503] > 0, "no reset met a write"
+    assert seen[503] > 0, "no reset interrupted a write"
     titles = Counter(title for (title,) in neon.database.execute("SELECT title FROM todo"))
     assert [title for title, times in titles.items() if times > 1] == []
     assert [title for person in people for title in person.created if title not in titles] == []

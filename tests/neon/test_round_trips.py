@@ -1,4 +1,4 @@
-"""What the API says to the pooler, counted at the proxy."""
+"""Test the messages of the API to the pooler, which the proxy records."""
 
 import os
 import re
@@ -24,8 +24,8 @@ def test_a_request_is_one_round_trip(neon: Neon, owner: Person, verb: str, ask: 
     assert statement.startswith(verb)
 
 
-def test_a_fresh_process_asks_for_the_schema_once_and_then_what_the_request_needs(neon: Neon, api: Api) -> None:
-    assert api.process.poll() is None  # the schema is there
+def test_a_new_process_checks_the_schema_once_before_its_first_statement(neon: Neon, api: Api) -> None:
+    assert api.process.poll() is None  # the schema exists
     sent, connected = len(neon.front.messages), neon.faults.accepted
     with neon.running() as fresh, neon.client(fresh) as http:
         assert http.get("/api/todos").status_code == 200
@@ -35,7 +35,7 @@ def test_a_fresh_process_asks_for_the_schema_once_and_then_what_the_request_need
         assert neon.faults.accepted == connected + 1
 
 
-# What the next client of a pooler's connection would inherit, or what needs one of one's own.
+# The next client of a pooler's connection would inherit these settings, or they need their own connection.
 SESSION_STATE = re.compile(
     r"(^|;)\s*(SET(?! LOCAL\b| TRANSACTION\b)|RESET|LISTEN|PREPARE|DEALLOCATE|DISCARD|LOAD|DECLARE)\b"
     r"|pg_(try_)?advisory_(un)?lock|\bCREATE\s+(GLOBAL\s+|LOCAL\s+)?TEMP|set_config\([^)]*,\s*false\s*\)",
@@ -43,7 +43,7 @@ SESSION_STATE = re.compile(
 )
 
 
-def test_nothing_is_left_on_a_connection_that_belongs_to_all(new_neon: Callable[..., Neon]) -> None:
+def test_nothing_is_left_on_a_connection_of_the_pooler(new_neon: Callable[..., Neon]) -> None:
     neon = new_neon()
     with neon.running() as api, neon.client(api) as http:
         neon.wait_until_it_works(api)
@@ -61,7 +61,7 @@ def test_nothing_is_left_on_a_connection_that_belongs_to_all(new_neon: Callable[
 
 
 class Clock:
-    """The clock of a process that can be put forward: no test waits for five minutes."""
+    """Move the clocks of a process forward, so that no test waits for five minutes."""
 
     _CODE = """if True:
         import pathlib, time
@@ -72,7 +72,7 @@ class Clock:
     """
 
     def __init__(self, folder: Path) -> None:
-        (folder / "sitecustomize.py").write_text(self._CODE)  # Python imports it before anything else
+        (folder / "sitecustomize.py").write_text(self._CODE)  # Python imports this file first
         self._folder, self._ahead = folder, 0.0
         self.variables = {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
         self.forward(0)
@@ -90,14 +90,14 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Clock:
 
 @pytest.fixture(scope="module")
 def http(neon: Neon, api: Api, clock: Clock) -> Iterator[httpx.Client]:
-    """The client of an API that goes by `clock`, on a schema that is there."""
+    """Open a client of an API that uses `clock`, on a schema that exists."""
     assert api.process.poll() is None
     with neon.running(**clock.variables) as later, neon.client(later) as http:
         assert http.get("/api/todos").status_code == 200
         yield http
 
 
-def test_a_connection_is_asked_only_when_it_was_idle_for_long_and_left_before_neon_sleeps(
+def test_only_idle_connections_are_checked_and_close_before_neon_sleeps(
     neon: Neon, clock: Clock, http: httpx.Client
 ) -> None:
     for idle, expected, connected in ((0, ["S"], 0), (4, ["S"], 0), (6, ["SELECT 1", "S"], 0), (290, ["X", "S"], 1)):
@@ -110,7 +110,7 @@ def test_a_connection_is_asked_only_when_it_was_idle_for_long_and_left_before_ne
 
 
 @pytest.mark.parametrize(("verb", "ask"), REQUESTS.values(), ids=REQUESTS)
-def test_a_connection_that_was_lost_silently_while_idle_is_not_noticed(
+def test_a_connection_that_was_lost_silently_causes_no_error(
     faults: Faults, clock: Clock, http: httpx.Client, neon: Neon, verb: str, ask: Ask
 ) -> None:
     person = Person(neon.user_id, "", http)

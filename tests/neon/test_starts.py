@@ -1,4 +1,4 @@
-"""The start comes what may, and what was missing is found without another one."""
+"""Test that the API starts during an outage, and needs no restart after it."""
 
 import time
 from collections.abc import Callable
@@ -12,21 +12,21 @@ from tests.neon.conftest import Neon
 from tests.neon.troubles import Trouble, better_auth_later, hanging, refused
 
 TIMEOUT = 4.0
-"""DB_TIMEOUT, in seconds."""
+"""Set DB_TIMEOUT to this many seconds."""
 
 
 @pytest.mark.parametrize(
     ("trouble", "reason"),
     [(refused, "The database "), (hanging, "The database "), (better_auth_later, "Better Auth's migrations")],
 )
-def test_the_start_waits_for_nobody_and_what_comes_later_is_found(
+def test_the_start_does_not_wait_for_a_database_that_comes_later(
     new_neon: Callable[..., Neon], trouble: Trouble, reason: str
 ) -> None:
     neon = new_neon(better_auth=trouble is not better_auth_later)
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
         with trouble(neon):
             launched = time.monotonic()
-            api = stack.enter_context(neon.running(DB_TIMEOUT=str(TIMEOUT)))  # waits for /health, and no more
+            api = stack.enter_context(neon.running(DB_TIMEOUT=str(TIMEOUT)))  # this waits only for /health
             assert time.monotonic() - launched < TIMEOUT
             http = stack.enter_context(neon.client(api))
             todos, ready = pool.map(http.get, ["/api/todos", "/ready"])

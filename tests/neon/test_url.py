@@ -1,4 +1,4 @@
-"""The URL as Neon's console shows it, unchanged or nearly so."""
+"""Test the URLs that Neon's console shows, and variants of them."""
 
 import re
 import subprocess
@@ -41,7 +41,7 @@ def test_nothing_of_the_query_string_is_lost(neon: Neon, certificates: Certifica
     assert (sent["application_name"], sent["options"]) == ("mine", options)
     insisted = {
         "certificate verify failed": neon.url(**query, sslrootcert=str(make_certificates(tmp_path).authority)),
-        "channel binding": neon.url(port=neon.pooler.port),  # which does not offer it
+        "channel binding": neon.url(port=neon.pooler.port),  # PgBouncer does not support it
     }
     for reason, url in insisted.items():
         with neon.running(DATABASE_URL=url) as api, neon.client(api) as http:
@@ -99,7 +99,7 @@ WRONG: dict[str, tuple[Callable[[Neon], str], str]] = {
 
 
 @pytest.mark.parametrize(("url", "reason"), WRONG.values(), ids=WRONG)
-def test_what_is_wrong_with_the_url_is_a_readable_line_without_the_password(
+def test_an_error_in_the_url_is_one_readable_line_without_the_password(
     neon: Neon, url: Callable[[Neon], str], reason: str
 ) -> None:
     variables = {"DATABASE_URL": url(neon), "DB_TIMEOUT": "3", "LOG_LEVEL": "debug"}

@@ -1,4 +1,4 @@
-"""Ways in which a database is away, for as long as a `with` block lasts."""
+"""Make a database unavailable in different ways, until a `with` block ends."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
@@ -14,7 +14,7 @@ Trouble = Callable[[Neon], AbstractContextManager[None]]
 
 @contextmanager
 def refused(neon: Neon) -> Iterator[None]:
-    """Nobody listens, and connections are reset."""
+    """Refuse new connections, and reset open ones."""
     neon.faults.refuse()
     neon.faults.reset()
     yield
@@ -23,7 +23,7 @@ def refused(neon: Neon) -> Iterator[None]:
 
 @contextmanager
 def hanging(neon: Neon) -> Iterator[None]:
-    """Who connects is accepted, and nothing else ever happens; the same on open connections."""
+    """Accept connections, and forward no data on new and open ones."""
     neon.faults.hang()
     yield
     neon.faults.heal()
@@ -31,7 +31,7 @@ def hanging(neon: Neon) -> Iterator[None]:
 
 @contextmanager
 def compute_away(neon: Neon) -> Iterator[None]:
-    """The proxy is there, and nothing behind it."""
+    """Stop the pooler. The proxy continues."""
     neon.pooler.kill()
     wait_for(lambda: neon.faults.open == 0)
     yield
@@ -40,7 +40,7 @@ def compute_away(neon: Neon) -> Iterator[None]:
 
 @contextmanager
 def table_locked(neon: Neon) -> Iterator[None]:
-    """Statements wait for somebody else's transaction."""
+    """Lock the table in another transaction, so that statements wait."""
     with closing(psycopg2.connect(neon.database.url)) as connection:
         connection.cursor().execute("LOCK TABLE todo")
         yield
@@ -48,17 +48,17 @@ def table_locked(neon: Neon) -> Iterator[None]:
 
 @contextmanager
 def pooler_full(neon: Neon) -> Iterator[None]:
-    """All of the pooler's connections to the server are in others' transactions."""
+    """Use all connections of the pooler to the server in other transactions."""
     with ExitStack() as others:
         for _ in range(10):
             connection = others.enter_context(closing(psycopg2.connect(neon.url(port=neon.front.port))))
-            connection.cursor().execute("SELECT 1")  # opens a transaction, and keeps it open
+            connection.cursor().execute("SELECT 1")  # this opens a transaction, which stays open
         yield
 
 
 @contextmanager
 def better_auth_later(neon: Neon) -> Iterator[None]:
-    """Better Auth's tables are not there yet."""
+    """Create Better Auth's tables only at the end of the block."""
     yield
     neon.database.execute(BETTER_AUTH_SQL)
     neon.database.add_user(neon.user_id)

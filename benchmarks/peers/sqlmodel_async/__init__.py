@@ -1,1 +1,1 @@
-"""FastAPI the usual way, asynchronous."""
+"""Implement the routes in the usual, asynchronous way with FastAPI."""

@@ -1,4 +1,4 @@
-"""The usual way, asynchronous: the same as `usual`, on an AsyncSession and asyncpg."""
+"""Do the same as `usual`, asynchronously, with an AsyncSession and asyncpg."""
 
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -23,7 +23,7 @@ app = FastAPI()
 
 
 class Todo(SQLModel, table=True):
-    """The table."""
+    """Map the table `todo`."""
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     user_id: str = Field(index=True)
@@ -35,7 +35,7 @@ class Todo(SQLModel, table=True):
 
 
 class TodoCreate(SQLModel):
-    """What is sent to make one."""
+    """Validate a new todo."""
 
     title: str = Field(min_length=1, max_length=200)
     description: str | None = None
@@ -43,7 +43,7 @@ class TodoCreate(SQLModel):
 
 
 class TodoUpdate(SQLModel):
-    """What is sent to change one."""
+    """Validate changes to a todo."""
 
     title: str | None = Field(default=None, min_length=1, max_length=200)
     description: str | None = None
@@ -51,7 +51,7 @@ class TodoUpdate(SQLModel):
 
 
 class TodoRead(SQLModel):
-    """What is answered."""
+    """Describe a todo in an answer."""
 
     id: UUID
     user_id: str
@@ -69,7 +69,7 @@ async def get_session() -> AsyncIterator[AsyncSession]:
 
 
 async def get_current_user(credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]) -> str:
-    """Verify the token, and give the user's id."""
+    """Verify the token, and return the user's id."""
     token = credentials.credentials
     try:
         key = jwks.get_signing_key_from_jwt(token)
@@ -84,7 +84,7 @@ CurrentUser = Annotated[str, Depends(get_current_user)]
 
 
 async def find(session: AsyncSession, user_id: str, todo_id: UUID) -> Todo:
-    """Read one todo of this user."""
+    """Return a todo of this user."""
     todo = (await session.exec(select(Todo).where(Todo.id == todo_id, Todo.user_id == user_id))).first()
     if todo is None:
         raise HTTPException(404, "Todo not found")
@@ -92,7 +92,7 @@ async def find(session: AsyncSession, user_id: str, todo_id: UUID) -> Todo:
 
 
 async def save(session: AsyncSession, todo: Todo) -> Todo:
-    """Write it, and read what is stored."""
+    """Write a todo, and read the stored values."""
     session.add(todo)
     await session.commit()
     await session.refresh(todo)
@@ -101,26 +101,26 @@ async def save(session: AsyncSession, todo: Todo) -> Todo:
 
 @app.get("/api/todos", response_model=list[TodoRead])
 async def list_todos(session: SessionDep, user_id: CurrentUser) -> Sequence[Todo]:
-    """List the newest hundred."""
+    """List the newest hundred todos."""
     newest = select(Todo).where(Todo.user_id == user_id).order_by(col(Todo.created_at).desc(), col(Todo.id).desc())
     return (await session.exec(newest.limit(100))).all()
 
 
 @app.post("/api/todos", response_model=TodoRead, status_code=201)
 async def create_todo(session: SessionDep, user_id: CurrentUser, new: TodoCreate) -> Todo:
-    """Make one."""
+    """Create a todo."""
     return await save(session, Todo(user_id=user_id, **new.model_dump()))
 
 
 @app.get("/api/todos/{todo_id}", response_model=TodoRead)
 async def get_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID) -> Todo:
-    """Read one."""
+    """Return a todo."""
     return await find(session, user_id, todo_id)
 
 
 @app.patch("/api/todos/{todo_id}", response_model=TodoRead)
 async def update_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID, changes: TodoUpdate) -> Todo:
-    """Change what is sent."""
+    """Change the fields that are sent."""
     todo = await find(session, user_id, todo_id)
     todo.sqlmodel_update(changes.model_dump(exclude_unset=True), update={"updated_at": datetime.now(UTC)})
     return await save(session, todo)
@@ -128,7 +128,7 @@ async def update_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID, 
 
 @app.post("/api/todos/{todo_id}/toggle", response_model=TodoRead)
 async def toggle_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID) -> Todo:
-    """Flip it."""
+    """Flip `completed`."""
     todo = await find(session, user_id, todo_id)
     todo.completed = not todo.completed
     todo.updated_at = datetime.now(UTC)

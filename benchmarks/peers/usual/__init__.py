@@ -1,1 +1,1 @@
-"""FastAPI the usual way."""
+"""Implement the routes in the usual way with FastAPI."""

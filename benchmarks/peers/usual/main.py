@@ -1,6 +1,6 @@
-"""FastAPI and SQLModel as their documentation shows them: a session dependency, and ORM objects.
+"""Use FastAPI and SQLModel as their documentation does, with a session dependency and ORM objects.
 
-`get_session` begins a transaction, a change reads the row, writes it, commits and refreshes it.
+A change reads the row, writes it, commits the transaction, and refreshes the object.
 """
 
 import os
@@ -24,7 +24,7 @@ app = FastAPI()
 
 
 class Todo(SQLModel, table=True):
-    """The table."""
+    """Map the table `todo`."""
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     user_id: str = Field(index=True)
@@ -36,7 +36,7 @@ class Todo(SQLModel, table=True):
 
 
 class TodoCreate(SQLModel):
-    """What is sent to make one."""
+    """Validate a new todo."""
 
     title: str = Field(min_length=1, max_length=200)
     description: str | None = None
@@ -44,7 +44,7 @@ class TodoCreate(SQLModel):
 
 
 class TodoUpdate(SQLModel):
-    """What is sent to change one."""
+    """Validate changes to a todo."""
 
     title: str | None = Field(default=None, min_length=1, max_length=200)
     description: str | None = None
@@ -52,7 +52,7 @@ class TodoUpdate(SQLModel):
 
 
 class TodoRead(SQLModel):
-    """What is answered."""
+    """Describe a todo in an answer."""
 
     id: UUID
     user_id: str
@@ -70,7 +70,7 @@ def get_session() -> Iterator[Session]:
 
 
 def get_current_user(credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]) -> str:
-    """Verify the token, and give the user's id."""
+    """Verify the token, and return the user's id."""
     token = credentials.credentials
     try:
         key = jwks.get_signing_key_from_jwt(token)
@@ -85,7 +85,7 @@ CurrentUser = Annotated[str, Depends(get_current_user)]
 
 
 def find(session: Session, user_id: str, todo_id: UUID) -> Todo:
-    """Read one todo of this user."""
+    """Return a todo of this user."""
     todo = session.exec(select(Todo).where(Todo.id == todo_id, Todo.user_id == user_id)).first()
     if todo is None:
         raise HTTPException(404, "Todo not found")
@@ -93,7 +93,7 @@ def find(session: Session, user_id: str, todo_id: UUID) -> Todo:
 
 
 def save(session: Session, todo: Todo) -> Todo:
-    """Write it, and read what is stored."""
+    """Write a todo, and read the stored values."""
     session.add(todo)
     session.commit()
     session.refresh(todo)
@@ -102,26 +102,26 @@ def save(session: Session, todo: Todo) -> Todo:
 
 @app.get("/api/todos", response_model=list[TodoRead])
 def list_todos(session: SessionDep, user_id: CurrentUser) -> Sequence[Todo]:
-    """List the newest hundred."""
+    """List the newest hundred todos."""
     newest = select(Todo).where(Todo.user_id == user_id).order_by(col(Todo.created_at).desc(), col(Todo.id).desc())
     return session.exec(newest.limit(100)).all()
 
 
 @app.post("/api/todos", response_model=TodoRead, status_code=201)
 def create_todo(session: SessionDep, user_id: CurrentUser, new: TodoCreate) -> Todo:
-    """Make one."""
+    """Create a todo."""
     return save(session, Todo(user_id=user_id, **new.model_dump()))
 
 
 @app.get("/api/todos/{todo_id}", response_model=TodoRead)
 def get_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID) -> Todo:
-    """Read one."""
+    """Return a todo."""
     return find(session, user_id, todo_id)
 
 
 @app.patch("/api/todos/{todo_id}", response_model=TodoRead)
 def update_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID, changes: TodoUpdate) -> Todo:
-    """Change what is sent."""
+    """Change the fields that are sent."""
     todo = find(session, user_id, todo_id)
     todo.sqlmodel_update(changes.model_dump(exclude_unset=True), update={"updated_at": datetime.now(UTC)})
     return save(session, todo)
@@ -129,7 +129,7 @@ def update_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID, change
 
 @app.post("/api/todos/{todo_id}/toggle", response_model=TodoRead)
 def toggle_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID) -> Todo:
-    """Flip it."""
+    """Flip `completed`."""
     todo = find(session, user_id, todo_id)
     todo.completed = not todo.completed
     todo.updated_at = datetime.now(UTC)

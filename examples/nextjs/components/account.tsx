@@ -7,7 +7,7 @@ import { authClient } from "@/lib/auth-client";
 
 import { Field } from "./field";
 
-/** Who is signed in, and the ways out. */
+/** Show the signed-in user, with a menu to print, to sign out, and to delete the account. */
 export function Account({ name, email }: { name: string; email: string }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [error, deleteAccount, isBusy] = useActionState(async (_: string | undefined, form: FormData) => {

@@ -17,7 +17,7 @@ export function AddTodo({ add }: { add: (title: string) => Promise<Problem | und
     const refused = await add(title);
     if (!refused) return;
     setProblem(refused);
-    setTitle((typed) => typed || title); // what was typed meanwhile is worth more
+    setTitle((typed) => typed || title); // a title that was typed in the meantime stays
   }
 
   return (

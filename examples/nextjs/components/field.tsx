@@ -1,6 +1,6 @@
 import { type ReactNode, useId } from "react";
 
-/** What ties an input to its label, and to what is wrong with it, for screen readers too. */
+/** The attributes that connect an input with its label and its error, also for screen readers. */
 export type Control = { id: string; "aria-invalid": true | undefined; "aria-describedby": string | undefined };
 
 type Props = {

@@ -4,7 +4,7 @@ import { useEffect, useState, useSyncExternalStore } from "react";
 
 import { getOutage, subscribeToOutage, tryNow } from "@/lib/api";
 
-/** Says what cannot be reached, and when it will be tried again. */
+/** Show the reason of an outage and the time until the next attempt. */
 export function OutageBanner() {
   const outage = useSyncExternalStore(subscribeToOutage, getOutage, () => undefined);
   const [now, setNow] = useState(0);
@@ -24,7 +24,7 @@ export function OutageBanner() {
         <>
           <span>
             {outage.reason}{" "}
-            {/* Not read out again each second. */}
+            {/* A screen reader must not read this again each second. */}
             <span aria-hidden="true">{seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again …"}</span>
           </span>
           <button type="button" onClick={tryNow}>

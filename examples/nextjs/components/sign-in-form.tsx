@@ -45,7 +45,7 @@ function read(form: FormData): { name: string; email: string; password: string }
   return { name: text("name"), email: text("email"), password: text("password") };
 }
 
-/** Go in, or give what is in the way. By a new page, so that nothing of whoever was here before stays in memory. */
+/** Open the app, or return the error. This loads a new page, so that no data of an earlier user stays in memory. */
 function enter(error: AuthError | null, name: string, email: string): Refusal | null {
   if (!error) {
     window.location.assign("/");
@@ -55,9 +55,9 @@ function enter(error: AuthError | null, name: string, email: string): Refusal | 
   return { code: error.code ?? "", message, name, email };
 }
 
-/** Which field Better Auth's error is about, by its code. */
+/** Return Better Auth's error if its code names this field. */
 function errorOf(field: "email" | "password", refusal: Refusal | null): string | undefined {
-  if (!refusal || refusal.code.includes("EMAIL_OR_PASSWORD")) return undefined; // which of them, it does not say
+  if (!refusal || refusal.code.includes("EMAIL_OR_PASSWORD")) return undefined; // this code does not name one of them
   return refusal.code.includes(field.toUpperCase()) ? refusal.message : undefined;
 }
 

@@ -20,7 +20,7 @@ export function TodoItem({ todo, isSaving, change, remove }: Props) {
   const [draft, setDraft] = useState(todo);
   const editButton = useRef<HTMLButtonElement>(null);
   const id = useId();
-  const isNew = todo.user_id === ""; // the API has not answered yet: there is nothing to change
+  const isNew = todo.user_id === ""; // the API has not answered yet, so the todo cannot be changed
 
   function edit(): void {
     setDraft(todo);
@@ -41,7 +41,7 @@ export function TodoItem({ todo, isSaving, change, remove }: Props) {
     const refused = await change(todo, changes);
     if (!refused?.errors) return;
     setProblem(refused);
-    setEditing(true); // with what was typed
+    setEditing(true); // the editor shows the typed text again
   }
 
   if (isEditing) {

@@ -22,7 +22,7 @@ export function Todos() {
   const list = useRef<HTMLUListElement>(null);
   const heading = useRef<HTMLElement>(null);
 
-  /** Delete, and keep the focus near, where the keyboard goes on. */
+  /** Delete a todo, and move the focus to the next one, so that the keyboard can be used further. */
   function remove(index: number): void {
     const item = todos.items[index];
     if (!item) return;
@@ -90,9 +90,9 @@ export function Todos() {
   );
 }
 
-/** Change the address and not the page: the server need not be asked for the same page again. */
+/** Change only the address, because the server would return the same page. */
 function followHere(event: MouseEvent<HTMLAnchorElement>): void {
-  if (event.metaKey || event.ctrlKey || event.shiftKey) return; // a new tab
+  if (event.metaKey || event.ctrlKey || event.shiftKey) return; // the browser opens a new tab
   event.preventDefault();
   window.history.pushState(null, "", event.currentTarget.href);
 }

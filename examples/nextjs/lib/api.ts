@@ -1,4 +1,4 @@
-/** The API, as the browser calls it: typed by its OpenAPI document, with the token, and with patience. */
+/** Call the API from the browser, with types of its OpenAPI document, with the token, and with retries. */
 
 import createClient from "openapi-fetch";
 
@@ -8,11 +8,11 @@ import { getToken, SessionOver } from "./token";
 export type Todo = components["schemas"]["TodoRead"];
 export type TodoUpdate = components["schemas"]["TodoUpdate"];
 
-/** What the API sends instead of an answer (RFC 9457), or what is said when nothing came. */
+/** The error in an answer of the API (RFC 9457), or the error that is shown when there is no answer. */
 export type Problem = Pick<components["schemas"]["ProblemDetails"], "status" | "detail"> &
   Partial<Pick<components["schemas"]["ValidationProblemDetails"], "errors">>;
 
-const WRITE_PATIENCE = 30_000; // milliseconds; a change that is saved any later would surprise
+const WRITE_PATIENCE = 30_000; // milliseconds; a change that is saved later would surprise the user
 const UNREACHABLE = "The API cannot be reached.";
 
 export const apiUrl = process.env.NEXT_PUBLIC_API_URL ?? "http://localhost:8000";
@@ -20,8 +20,9 @@ export const apiUrl = process.env.NEXT_PUBLIC_API_URL ?? "http://localhost:8000"
 export const api = createClient<paths>({ baseUrl: apiUrl, fetch: askPatiently });
 
 /**
- * Ask until there is an answer. What could not be reached, or says 503, is asked again: a GET for
- * ever, a PATCH or DELETE for a while, a POST never, because the first one may have arrived.
+ * Send a request until there is an answer. If the API cannot be reached or answers 503, a GET is sent
+ * again without a limit, and a PATCH or DELETE for a while. A POST is sent only once, because the first
+ * one may have arrived.
  */
 async function askPatiently(request: Request): Promise<Response> {
   const patience = { GET: Infinity, POST: 0 }[request.method] ?? WRITE_PATIENCE;
@@ -47,12 +48,12 @@ async function askWithToken(request: Request): Promise<Response> {
   const token = await getToken();
   const answer = await ask(request, token);
   if (answer.status !== 401) return answer;
-  // Expired on its way, or signed with a key that is gone; once more, with another.
+  // The token expired on its way, or its key is no longer valid. The request is sent again with another token.
   return ask(request, await getToken(token));
 }
 
 function ask(request: Request, token: string): Promise<Response> {
-  const again = request.clone(); // a body can be read once
+  const again = request.clone(); // a body can be read only once
   again.headers.set("Authorization", `Bearer ${token}`);
   return fetch(again);
 }
@@ -65,18 +66,18 @@ function unreachable(): Response {
   });
 }
 
-/** Give the cursor of the next page, which the header `Link` holds while more follow (RFC 8288). */
+/** Return the cursor of the next page. The header `Link` (RFC 8288) contains it if more todos follow. */
 export function nextCursor(answer: Response): string | null {
   const [, link] = /<([^>]*)>; rel="next"/.exec(answer.headers.get("Link") ?? "") ?? [];
   return link === undefined ? null : new URL(link, apiUrl).searchParams.get("cursor");
 }
 
-/** Give what a problem says about one field of what was sent. */
+/** Return the message of a problem about one field of the request. */
 export function fieldError(problem: Problem | undefined, field: string): string | undefined {
   return problem?.errors?.find(({ loc }) => loc.at(-1) === field)?.msg;
 }
 
-/** What cannot be reached at the moment, and when it will be tried again. */
+/** The reason of an outage, and the time of the next attempt. */
 export type Outage = { reason: string; until: number };
 
 let outage: Outage | undefined;
@@ -88,7 +89,7 @@ function tell(now: Outage | undefined): void {
   for (const listener of listeners) listener();
 }
 
-/** Wait, and have it told. */
+/** Report an outage, and wait for the next attempt. */
 async function wait(reason: string, seconds: number): Promise<void> {
   tell({ reason, until: Date.now() + seconds * 1000 });
   await new Promise<void>((resolve) => {
@@ -102,22 +103,22 @@ async function wait(reason: string, seconds: number): Promise<void> {
   });
 }
 
-/** Something answered. */
+/** Report that an outage is over. */
 function over(): void {
   if (outage) tell(undefined);
 }
 
-/** Do not wait any longer. */
+/** Start the next attempt now. */
 export function tryNow(): void {
   for (const done of [...waiting]) done();
 }
 
-/** Give the outage, while there is one. */
+/** Return the current outage, if there is one. */
 export function getOutage(): Outage | undefined {
   return outage;
 }
 
-/** Be told when that changes; gives what ends it. */
+/** Call `listener` when an outage starts, changes or ends. Return a function that stops these calls. */
 export function subscribeToOutage(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);

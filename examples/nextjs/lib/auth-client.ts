@@ -1,4 +1,4 @@
-/** Better Auth, in the browser. */
+/** Use Better Auth in the browser. */
 
 import { createAuthClient } from "better-auth/react";
 

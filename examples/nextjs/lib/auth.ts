@@ -1,4 +1,4 @@
-/** Better Auth, on the server. */
+/** Use Better Auth on the server. */
 
 import { betterAuth } from "better-auth";
 

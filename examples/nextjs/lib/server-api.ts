@@ -1,4 +1,4 @@
-/** The API, as a Server Component or a Route Handler calls it, on behalf of whoever asks. */
+/** Call the API from a Server Component or a Route Handler, on behalf of the user. */
 
 import { headers } from "next/headers";
 import createClient from "openapi-fetch";
@@ -8,7 +8,7 @@ import type { paths } from "./schema";
 
 const API_URL = process.env.API_URL ?? process.env.NEXT_PUBLIC_API_URL ?? "http://localhost:8000";
 
-/** Give a client with a token of the session that the request's cookie names; throws without one. */
+/** Return a client with a token for the session in the request's cookie. Throw if there is no session. */
 export async function apiOfRequest() {
   const { token } = await auth.api.getToken({ headers: await headers() });
   return createClient<paths>({

@@ -1,10 +1,10 @@
-/** Who asks, for Server Components and Route Handlers. */
+/** Read the user's session in Server Components and Route Handlers. */
 
 import { headers } from "next/headers";
 
 import { auth } from "./auth";
 
-/** Give the session that the request's cookie names, with its user; null without one. */
+/** Return the session in the request's cookie with its user, or null if there is no session. */
 export async function getSession() {
   return auth.api.getSession({ headers: await headers() });
 }

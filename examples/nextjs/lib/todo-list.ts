@@ -1,15 +1,15 @@
-/** What is on the screen: a list of todos, ahead of the API by what is being saved. */
+/** Keep the list of todos on the screen. It contains changes that are still being saved. */
 
 import type { Todo } from "./api";
 
 export type Filter = "all" | "active" | "completed";
 
 export type Item = {
-  /** As it is shown: with changes that are not saved yet. */
+  /** The todo on the screen, with changes that are not saved yet. */
   todo: Todo;
-  /** As the API has it: what is shown again when a change is refused. */
+  /** The todo in the API, which is shown again if a change is refused. */
   saved: Todo;
-  /** How many changes are on their way. */
+  /** The number of changes that are being saved. */
   saving: number;
 };
 
@@ -17,7 +17,7 @@ export type TodoList = {
   filter: Filter;
   status: "loading" | "ready" | "failed";
   items: Item[];
-  /** Where the next page begins; null when there is none. */
+  /** The cursor of the next page, or null if there is none. */
   cursor: string | null;
 };
 
@@ -45,7 +45,7 @@ export function reduce(list: TodoList, event: Event): TodoList {
     case "failed":
       return { ...list, status: "failed" };
     case "loaded": {
-      // What is being saved may not have been there yet when the API answered.
+      // A todo that is being saved may be missing in the API's answer.
       const kept = event.more ? list.items : list.items.filter(({ saving }) => saving > 0);
       const known = new Set(kept.map(({ todo }) => todo.id));
       const items = event.todos.filter(({ id }) => !known.has(id)).map(item);
@@ -57,11 +57,11 @@ export function reduce(list: TodoList, event: Event): TodoList {
       return edit(list, event.todo.id, (old) => ({ ...old, todo: event.todo, saving: old.saving + 1 }));
     case "saved": {
       const isKnown = list.items.some(({ todo }) => todo.id === event.id);
-      // New, and added while another filter was on, so it was not shown while it was saved.
+      // A new todo that was added under another filter is not in the list yet.
       if (!isKnown && event.id !== event.todo.id) return put(list, item(event.todo));
-      // The list may have come with a new one before the API said that it was added.
+      // The list may contain a new todo before the answer to its creation arrives.
       const once = list.items.filter(({ todo }) => todo.id === event.id || todo.id !== event.todo.id);
-      // When a later change is on its way, what is shown has that already.
+      // If a later change is being saved, the todo on the screen contains it already.
       const saved = edit({ ...list, items: once }, event.id, ({ todo, saving }) => ({
         todo: saving > 1 ? todo : event.todo,
         saved: event.todo,
@@ -86,13 +86,13 @@ function item(todo: Todo): Item {
   return { todo, saved: todo, saving: 0 };
 }
 
-/** Show an item at a place, unless it is shown already or the filter is against it. */
+/** Insert an item at an index, unless the list contains it already or it does not match the filter. */
 function put(list: TodoList, item: Item, index = 0): TodoList {
   const isShown = list.items.some(({ todo }) => todo.id === item.todo.id);
   return isShown || !matches(item.todo, list.filter) ? list : { ...list, items: list.items.toSpliced(index, 0, item) };
 }
 
-/** The newest are on top. */
+/** Return the index of a todo in the list. The newest todos come first. */
 function placeOf(todo: Todo, items: Item[]): number {
   const index = items.findIndex((other) => other.todo.created_at < todo.created_at);
   return index === -1 ? items.length : index;

@@ -1,28 +1,28 @@
 /**
- * The token that the API wants, a JWT of Better Auth's. It lives in this module's memory, where no
- * other tab, no later visitor and no browser extension that reads storage finds it.
+ * Fetch the token for the API, a JWT of Better Auth, and keep it in the memory of this module. No other
+ * tab, no later user and no browser extension that reads storage can find it there.
  */
 
-/** Nobody is signed in (any more): the cookie gives no token. */
+/** Report that the user is not signed in, or no longer: there is no token for the cookie. */
 export class SessionOver extends Error {}
 
 type Token = { text: string; renewAt: number };
 
-const MARGIN = 30_000; // milliseconds: a token is renewed so long before it expires
+const MARGIN = 30_000; // milliseconds; a token is renewed this long before it expires
 
 let current: Token | undefined;
 let renewal: Promise<Token> | undefined;
 
 /**
- * Give a token that is good for a request, fetching one when there is none or it is about to expire.
+ * Return a token for a request. Fetch one if there is none or it expires soon.
  *
- * @param refused a token that the API did not accept: gives another
+ * @param refused a token that the API refused, which is not returned again
  * @throws SessionOver
- * @throws TypeError Better Auth cannot be reached, as `fetch` says it
+ * @throws TypeError Better Auth cannot be reached, as with `fetch`
  */
 export async function getToken(refused?: string): Promise<string> {
   if (current && current.text !== refused && Date.now() < current.renewAt) return current.text;
-  // One fetch for all who ask meanwhile.
+  // Calls during a fetch wait for the same one.
   renewal ??= fetchToken().finally(() => (renewal = undefined));
   current = await renewal;
   return current.text;
@@ -37,7 +37,7 @@ async function fetchToken(): Promise<Token> {
   return { text: token, renewAt: askedAt + lifetime(token) - MARGIN };
 }
 
-/** Milliseconds. By the difference of two of its claims, because this computer's clock may be wrong. */
+/** Return milliseconds. They are the difference of two claims, because this computer's clock may be wrong. */
 function lifetime(token: string): number {
   const claims = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
   const { exp, iat } = JSON.parse(atob(claims)) as { exp: number; iat: number };

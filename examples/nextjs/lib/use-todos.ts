@@ -9,27 +9,27 @@ import { SessionOver } from "./token";
 const PAGE = 20;
 const UNDO = 6_000; // milliseconds
 
-/** A todo that is gone from the screen, and not yet from the API. */
+/** A todo that is deleted on the screen and not yet in the API. */
 type Deletion = { item: Item; timer: number };
 
 /**
- * Your todos, and what can be done with them. Changes show at once, and are taken back when they
- * cannot be saved; `notice` then says why. Deleting waits a moment, in which it can be undone.
+ * Return the user's todos and the functions that change them. A change is shown at once, and reverted if
+ * it cannot be saved. `notice` then has the reason. A deletion can be undone for some seconds.
  *
- * `add` and `change` give the problem that the API had with it, if any.
+ * `add` and `change` return the problem that the API reported, if any.
  */
 export function useTodos(filter: Filter) {
   const [list, dispatch] = useReducer(reduce, EMPTY);
   const [notice, setNotice] = useState<string>();
-  const [deleted, setDeleted] = useState<Todo>(); // the last one that can still be undone
+  const [deleted, setDeleted] = useState<Todo>(); // the last deletion that can be undone
   const deletions = useRef(new Map<string, Deletion>());
   const lastChange = useRef(new Map<string, Promise<unknown>>());
-  const added = useRef(0); // how many were saved
+  const added = useRef(0); // the number of saved todos
   const view = useRef({ filter, left: new AbortController() });
 
   const load = useCallback(async (cursor: string | null) => {
     if (cursor === null) {
-      view.current.left.abort(); // what is still on its way for it
+      view.current.left.abort(); // requests for the old list are not needed
       view.current.left = new AbortController();
     }
     const { filter, left } = view.current;
@@ -39,7 +39,7 @@ export function useTodos(filter: Filter) {
       const { data, response } = await api.GET("/api/todos", { params: { query }, signal: left.signal });
       if (left.signal.aborted) return;
       if (!data) return dispatch({ type: "failed" });
-      if (cursor === null && added.current !== addedBefore) return await load(null); // it has missed one
+      if (cursor === null && added.current !== addedBefore) return await load(null); // a new todo may be missing
       const todos = data.filter(({ id }) => !deletions.current.has(id));
       dispatch({ type: "loaded", todos, cursor: nextCursor(response), more: cursor !== null });
     } catch (error) {
@@ -66,15 +66,15 @@ export function useTodos(filter: Filter) {
     const now = new Date().toISOString();
     const draft = { id, title, description: null, completed: false, user_id: "", created_at: now, updated_at: null };
     dispatch({ type: "created", todo: draft });
-    // One after the other, so that they have the order in which they were added.
+    // New todos are sent one after the other, so that the API has the same order.
     const { todo, problem } = await inOrder("new", () => save(() => api.POST("/api/todos", { body: { title } })));
     if (todo) added.current++;
     dispatch(todo ? { type: "saved", id, todo } : { type: "removed", id });
-    if (problem?.status === 503) void load(null); // it may have been saved all the same
+    if (problem?.status === 503) void load(null); // the todo may have been saved
     return problem;
   }
 
-  /** By PATCH for toggling too: it says what is meant, so that it may be sent twice. */
+  /** Send changes with PATCH, also for toggling, because a PATCH with the new value may be sent twice. */
   async function change(todo: Todo, changes: TodoUpdate): Promise<Problem | undefined> {
     dispatch({ type: "changed", todo: { ...todo, ...changes } });
     const params = { path: { todo_id: todo.id } };
@@ -114,12 +114,12 @@ export function useTodos(filter: Filter) {
     const params = { path: { todo_id: id } };
     const { problem } = await inOrder(id, () => save(() => api.DELETE("/api/todos/{todo_id}", { params, keepalive })));
     deletions.current.delete(id);
-    if (!problem || problem.status === 404) return; // it was gone already
+    if (!problem || problem.status === 404) return; // it was deleted already
     dispatch({ type: "restored", item: deletion.item });
     setNotice(`“${deletion.item.todo.title}” was not deleted. ${problem.detail}`);
   }, []);
 
-  // Who leaves the page has decided.
+  // A user who leaves the page cannot undo a deletion any more.
   useEffect(() => {
     const waiting = deletions.current;
     const deleteAll = () => {
@@ -132,7 +132,7 @@ export function useTodos(filter: Filter) {
     };
   }, [deleteNow]);
 
-  /** Changes of one todo one after the other, so that the last one made is the last one saved. */
+  /** Send the changes of a todo one after the other, so that the last change is saved last. */
   function inOrder<T>(id: string, task: () => Promise<T>): Promise<T> {
     const mine = (lastChange.current.get(id) ?? Promise.resolve()).then(task);
     lastChange.current.set(id, mine);
@@ -155,7 +155,7 @@ export function useTodos(filter: Filter) {
 
 type Answer<T> = { data?: T; error?: Problem };
 
-/** Ask, and give what came as a todo or a problem; what was thrown is a problem too. */
+/** Send a request, and return a todo or a problem. An exception becomes a problem, too. */
 async function save<T>(ask: () => Promise<Answer<T>>): Promise<{ todo: T | undefined; problem: Problem | undefined }> {
   try {
     const { data, error } = await ask();

@@ -1,5 +1,5 @@
-// The whole way, in a real browser: sign up, token, CORS, todo, account deleted. One story: each
-// test begins where the one before ended.
+// Test the example in a real browser, from the sign-up to the deletion of the account. Each test starts
+// where the test before it ended.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -9,7 +9,7 @@ import { eventually, Stage, Visitor } from "./stage.mjs";
 
 const EMAIL = "ada@example.com";
 const PASSWORD = randomBytes(12).toString("hex");
-const REFUSED = /Failed to load resource/; // how Chromium logs each answer that is an error
+const REFUSED = /Failed to load resource/; // Chromium logs this for each answer that is an error
 
 const stage = new Stage();
 /** @type {Visitor} */
@@ -20,13 +20,13 @@ let page;
 let isBroken = false;
 
 /**
- * A chapter of the story; after one that failed, the others would only wait in vain.
+ * Define a test. After a failed test the others fail at once, because they would only wait.
  * @param {string} name
  * @param {() => Promise<void>} tell
  */
 function it(name, tell) {
   test(name, async () => {
-    if (isBroken) throw "an earlier chapter failed";
+    if (isBroken) throw "an earlier test failed";
     isBroken = true;
     await tell();
     isBroken = false;
@@ -41,7 +41,7 @@ describe("the example", { concurrency: false }, () => {
   });
   after(() => stage.stop());
 
-  it("asks who is there", async () => {
+  it("redirects to the sign-in page", async () => {
     await page.goto(stage.places.web.replace("localhost", "127.0.0.1"));
     await page.waitForURL(`${stage.places.web}/sign-in`);
     await ada.seesNoBarrier();
@@ -50,7 +50,7 @@ describe("the example", { concurrency: false }, () => {
     ada.seesNoError();
   });
 
-  it("says at the field what is wrong with an account, and makes a right one", async () => {
+  it("shows the error of an account at its field, and creates a valid account", async () => {
     await page.getByRole("link", { name: "Make an account" }).click();
     await page.getByLabel("Name").fill("Ada");
     await page.getByLabel("Email").fill(EMAIL);
@@ -81,7 +81,7 @@ describe("the example", { concurrency: false }, () => {
     ada.seesNoError();
   });
 
-  it("keeps what is added while the list is still on its way", async () => {
+  it("keeps a todo that is added while the list is loading", async () => {
     const asked = requests(ada, "/api/auth/token");
     const first = await hold("**/api/auth/token");
     const list = await hold("**/api/todos?*");
@@ -89,11 +89,11 @@ describe("the example", { concurrency: false }, () => {
     await ada.add("Sharpen the pencils");
     await first.release();
     await eventually(async () => assert.equal((await stage.sql("SELECT FROM todo")).length, 4));
-    await list.release(); // which does not have it yet
+    await list.release(); // this list does not contain the new todo yet
     await ada.sees("Sharpen the pencils", "Water the plants", "Call the bank", "Buy milk");
     assert.equal(asked.length, 1, "one token for both");
 
-    // The same, but the list comes while the answer to the adding is on its way: without the new one …
+    // The same happens when the list arrives before the answer to the creation, without the new todo …
     const early = await hold("**/api/todos?*");
     const added = await hold("**/api/todos");
     await page.reload();
@@ -131,14 +131,14 @@ describe("the example", { concurrency: false }, () => {
     ada.seesNoError();
   });
 
-  it("shows what was added though the answer was lost, and no older list after that", async () => {
+  it("shows an added todo whose answer was lost, and no older list after that", async () => {
     const list = await hold("**/api/todos?*", { times: 1 });
     await page.route("**/api/todos", async (route) => {
-      const answer = await route.fetch(); // it is saved
+      const answer = await route.fetch(); // the todo is saved
       await route.fulfill({ response: answer, status: 503, json: { status: 503, detail: "Lost." } });
     });
     await page.reload();
-    await list.answered(); // without it
+    await list.answered(); // this list does not contain the new todo
     await ada.add("Sharpen the pencils");
     await ada.reads("Look below whether it was added");
     await ada.sees("Sharpen the pencils", "Water the plants", "Call the bank", "Buy milk");
@@ -152,7 +152,7 @@ describe("the example", { concurrency: false }, () => {
     ada.seesNoError(REFUSED);
   });
 
-  it("says at the field what the API refuses, and keeps what was typed", async () => {
+  it("shows the error of the API at its field, and keeps the typed text", async () => {
     await ada.add("x".repeat(201));
     await ada.reads("String should have at most 200 characters");
     assert.equal(await page.getByLabel("New todo").getAttribute("aria-invalid"), "true");
@@ -236,7 +236,7 @@ describe("the example", { concurrency: false }, () => {
     ada.seesNoError();
   });
 
-  it("deletes at once what waits to be deleted when the page is left", async () => {
+  it("sends a deletion at once when the page is left", async () => {
     await page.getByRole("button", { name: "Delete “Water the plants”" }).click();
     await ada.sees("Buy oat milk");
     await page.reload();
@@ -246,7 +246,7 @@ describe("the example", { concurrency: false }, () => {
     ada.seesNoError();
   });
 
-  it("loads more, page after page, and meets every todo once", async () => {
+  it("loads more, page after page, and shows every todo once", async () => {
     await stage.sql(`
       INSERT INTO todo (user_id, title, created_at)
       SELECT id, 'Old ' || n, now() - n * interval '1 day' FROM "user", generate_series(1, 44) n`);
@@ -280,7 +280,7 @@ describe("the example", { concurrency: false }, () => {
     ada.seesNoError();
   });
 
-  it("says when the list cannot be loaded, and loads it when asked again", async () => {
+  it("reports that the list cannot be loaded, and loads it on the next try", async () => {
     await page.route("**/api/todos?*", (route) => route.fulfill(aBug()));
     await page.reload();
     await ada.reads("The todos could not be loaded.");
@@ -291,7 +291,7 @@ describe("the example", { concurrency: false }, () => {
     ada.seesNoError(REFUSED);
   });
 
-  it("takes a change back that cannot be saved", async () => {
+  it("reverts a change that cannot be saved", async () => {
     await page.route("**/api/todos/*", (route) => route.fulfill(aBug()));
     await ada.checkbox("Buy oat milk").click();
     await ada.reads("“Buy oat milk” was not changed. This is a bug.");
@@ -303,7 +303,7 @@ describe("the example", { concurrency: false }, () => {
     await ada.sees("Gone elsewhere", "Buy oat milk");
     await stage.sql("DELETE FROM todo WHERE title = 'Gone elsewhere'");
     await ada.checkbox("Gone elsewhere").click();
-    await ada.reads("There is no such todo of yours.");
+    await ada.reads("Todo not found.");
     await ada.sees("Buy oat milk");
     await page.getByRole("button", { name: "Dismiss" }).click();
     ada.seesNoError(REFUSED);
@@ -321,7 +321,7 @@ describe("the example", { concurrency: false }, () => {
     await bob.page.context().close();
   });
 
-  it("asks for one token for many requests, and for another before it expires", async () => {
+  it("fetches one token for many requests, and another one before it expires", async () => {
     const eve = await stage.visitor();
     const asked = requests(eve, "/api/auth/token");
     await eve.page.clock.install();
@@ -331,11 +331,11 @@ describe("the example", { concurrency: false }, () => {
     assert.equal(asked.length, 1);
     for (let time = 0; time < 2; time++) {
       await eve.page.getByRole("button", { name: "Delete “One”" }).click();
-      await eve.page.clock.fastForward(3500); // less than there is to undo it, and twice is more
+      await eve.page.clock.fastForward(3500); // once is less than the time to undo, and twice is more
       await eve.page.getByRole("button", { name: "Undo" }).click();
       await eve.sees("Three", "Two", "One");
     }
-    await eve.page.clock.fastForward("13:45"); // with what the above took, it has half a minute left
+    await eve.page.clock.fastForward("13:45"); // after the time above, the token is valid for half a minute
     await eve.checkbox("One").click();
     await eve.sees("Three", "Two", "One");
     assert.equal(asked.length, 1);
@@ -345,7 +345,7 @@ describe("the example", { concurrency: false }, () => {
     assert.equal(asked.length, 2);
     eve.seesNoError();
 
-    // Her session is ended elsewhere, which shows when the next token is asked for.
+    // Her session ends on the server. The page notices this when it fetches the next token.
     await stage.sql(`DELETE FROM session WHERE "userId" = (SELECT id FROM "user" WHERE name = 'Eve')`);
     await eve.page.clock.fastForward("15:00");
     await eve.checkbox("Three").click();
@@ -358,11 +358,11 @@ describe("the example", { concurrency: false }, () => {
     await eve.page.context().close();
   });
 
-  it("gets another token once when the API refuses one in the middle of work", async () => {
+  it("fetches another token once when the API refuses one", async () => {
     const asked = requests(ada, "/api/auth/token");
     await stage.sql("DELETE FROM jwks"); // Better Auth makes another key; the token is signed with the old one
     await stage.tell("stop api");
-    await stage.tell("start api"); // which forgets the old key
+    await stage.tell("start api"); // the new process does not know the old key
     await ada.checkbox("Buy oat milk").click();
     await ada.sees("Buy oat milk");
     assert(!(await ada.checkbox("Buy oat milk").isChecked()));
@@ -370,37 +370,37 @@ describe("the example", { concurrency: false }, () => {
     ada.seesNoError(REFUSED);
   });
 
-  it("says that the API is down, and goes on when it is back", async () => {
+  it("reports that the API is down, and continues when it is back", async () => {
     await stage.tell("stop api");
     await ada.checkbox("Buy oat milk").click();
     await ada.reads("The API cannot be reached.");
     assert(await ada.checkbox("Buy oat milk").isChecked());
     await ada.seesNoBarrier();
-    await ada.add("Typed in vain");
+    await ada.add("Typed offline");
     await ada.reads("Look below whether it was added");
-    assert.equal(await page.getByLabel("New todo").inputValue(), "Typed in vain");
+    assert.equal(await page.getByLabel("New todo").inputValue(), "Typed offline");
     await page.getByRole("button", { name: "Try now" }).click();
     await stage.tell("start api");
     await page.locator(".outage").getByText("The API cannot be reached.").waitFor({ state: "hidden" });
     await page.getByLabel("New todo").press("Enter");
-    await ada.sees("Typed in vain", "Buy oat milk");
+    await ada.sees("Typed offline", "Buy oat milk");
     assert(await ada.checkbox("Buy oat milk").isChecked());
     await page.reload();
-    await ada.sees("Typed in vain", "Buy oat milk");
+    await ada.sees("Typed offline", "Buy oat milk");
     assert(await ada.checkbox("Buy oat milk").isChecked());
     ada.seesNoError(/Failed to load resource|ERR_CONNECTION_REFUSED/);
   });
 
-  it("says that the database is away, tries again by itself, and succeeds", async () => {
+  it("reports that the database is away, retries, and succeeds", async () => {
     await stage.sql("ALTER DATABASE demo ALLOW_CONNECTIONS false", [], "postgres");
     await stage.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'demo'", [], "postgres");
-    await ada.checkbox("Typed in vain").click();
-    await ada.reads("The database is away or does not answer in time.");
+    await ada.checkbox("Typed offline").click();
+    await ada.reads("The database is away");
     await ada.reads("Trying again");
     await stage.sql("ALTER DATABASE demo ALLOW_CONNECTIONS true", [], "postgres");
-    await ada.sees("Typed in vain", "Buy oat milk");
+    await ada.sees("Typed offline", "Buy oat milk");
     await page.getByText("The database is away").waitFor({ state: "hidden" });
-    assert.equal((await stage.sql("SELECT FROM todo WHERE completed AND title = 'Typed in vain'")).length, 1);
+    assert.equal((await stage.sql("SELECT FROM todo WHERE completed AND title = 'Typed offline'")).length, 1);
     assert.match(stage.printed, /A database connection was lost/);
     assert.doesNotMatch(stage.printed, /uncaughtException/);
     ada.seesNoError(REFUSED);
@@ -415,13 +415,13 @@ describe("the example", { concurrency: false }, () => {
     await ada.reads("Invalid email or password");
     ada.seesNoError(REFUSED);
     await ada.signIn(EMAIL, PASSWORD);
-    await ada.sees("Typed in vain", "Buy oat milk");
+    await ada.sees("Typed offline", "Buy oat milk");
     ada.seesNoError();
   });
 
-  it("prints what is open, rendered on the server with the user's token", async () => {
+  it("prints the open todos, rendered on the server with the user's token", async () => {
     await ada.add("Ring Grace");
-    await ada.sees("Ring Grace", "Typed in vain", "Buy oat milk");
+    await ada.sees("Ring Grace", "Typed offline", "Buy oat milk");
     await ada.openMenu();
     await ada.seesNoBarrier();
     await page.getByRole("link", { name: "Print" }).click();
@@ -429,12 +429,12 @@ describe("the example", { concurrency: false }, () => {
     assert.deepEqual(await page.getByRole("listitem").allInnerTexts(), ["Ring Grace"]);
     await ada.seesNoBarrier();
     await page.getByRole("link", { name: "Back" }).click();
-    await ada.sees("Ring Grace", "Typed in vain", "Buy oat milk");
+    await ada.sees("Ring Grace", "Typed offline", "Buy oat milk");
     ada.seesNoError();
   });
 
-  it("looks well in light and dark, and on a narrow screen", async () => {
-    await stage.sql("DELETE FROM todo WHERE title = 'Typed in vain'");
+  it("is accessible in light and dark, and on a narrow screen", async () => {
+    await stage.sql("DELETE FROM todo WHERE title = 'Typed offline'");
     await page.reload();
     for (const title of ["Book the train to Turin", "Answer Charles", "Water the plants"]) await ada.add(title);
     await ada.sees("Water the plants", "Answer Charles", "Book the train to Turin", "Ring Grace", "Buy oat milk");
@@ -475,7 +475,7 @@ describe("the example", { concurrency: false }, () => {
   });
 });
 
-/** What the API answers when it crashes, which no test can make it do. */
+/** Return the API's answer to a crash, because no test can make the API crash. */
 function aBug() {
   return {
     status: 500,
@@ -485,7 +485,7 @@ function aBug() {
 }
 
 /**
- * Hold Ada's requests to some address back: they are answered at once, and hear of it when released.
+ * Delay the answers to Ada's requests of a URL. The API answers at once, and the page receives it after `release`.
  * @param {string} url
  * @param {{ times?: number }} [options]
  */
@@ -507,12 +507,12 @@ async function hold(url, options) {
     url,
     (route) => {
       held.push(answerLate(route));
-      return held.at(-1); // returned at once, it would count as not handled
+      return held.at(-1); // without this promise the request would not count as handled
     },
     options,
   );
   return {
-    /** Wait until one has been answered, which the page does not know yet. */
+    /** Wait until the API has answered a request. The page has not received the answer yet. */
     answered: () => answered,
     async release() {
       release();

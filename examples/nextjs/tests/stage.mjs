@@ -1,4 +1,4 @@
-// The stack of `make demo`, built for production, and people with browsers in front of it.
+// Run the stack of `make demo`, built for production, and browsers that use it.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -15,7 +15,7 @@ const ROOT = resolve(import.meta.dirname, "../../..");
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const CHROMIUM = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome"].find((path) => path && existsSync(path));
 const SCREENSHOTS = resolve(ROOT, process.env.SCREENSHOTS || ".local/screenshots");
-const PATIENCE = 15_000; // milliseconds; nothing is measured by it
+const PATIENCE = 15_000; // milliseconds; this is only a limit
 
 /** @typedef {{ web: string, api: string, database: string }} Places */
 /** @typedef {import("playwright-core").Page} Page */
@@ -29,11 +29,11 @@ export class Stage {
   #browser;
   /** @type {Places} */
   places = { web: "", api: "", database: "" };
-  /** What the servers have said so far. */
+  /** The output of the servers so far. */
   printed = "";
 
   constructor() {
-    assert(CHROMIUM, "Chromium is missing. On Debian: apt install chromium. Elsewhere: CHROMIUM=/path/to/it");
+    assert(CHROMIUM, "Chromium is not installed. On Debian, run apt install chromium. Otherwise set CHROMIUM to its path.");
     const python = process.env.PYTHON ?? join(ROOT, ".venv/bin/python");
     this.#stack = spawn(python, ["-m", "tests.browser.stack"], { cwd: ROOT, stdio: ["pipe", "pipe", "pipe"] });
     this.#stack.stderr.on("data", (text) => {
@@ -57,7 +57,7 @@ export class Stage {
   /** @returns {Promise<string>} */
   async #hear() {
     const { value, done } = await this.#said.next();
-    if (done) throw new Error("The stack ended; what it says is above.");
+    if (done) throw new Error("The stack ended. Its output is above.");
     return value;
   }
 
@@ -68,7 +68,7 @@ export class Stage {
   }
 
   /**
-   * Ask the database that the API and Better Auth share.
+   * Query the database that the API and Better Auth share.
    * @param {string} sql
    * @param {unknown[]} values
    * @returns {Promise<Record<string, any>[]>}
@@ -92,9 +92,9 @@ export class Stage {
   }
 }
 
-/** Somebody with a browser. */
+/** A user with a browser. */
 export class Visitor {
-  /** What the console called an error, since it was last looked at. @type {string[]} */
+  /** The errors in the console since the last check. @type {string[]} */
   #errors = [];
 
   /** @param {Page} page */
@@ -105,7 +105,7 @@ export class Visitor {
   }
 
   /**
-   * See that the console has no error but those that a test means to cause.
+   * Assert that the console has no error except those that a test expects.
    * @param {RegExp} [expected]
    */
   seesNoError(expected) {
@@ -146,7 +146,7 @@ export class Visitor {
     await this.page.getByLabel("New todo").press("Enter");
   }
 
-  /** The titles on the screen, from top to bottom, when they are these. @param {string[]} titles */
+  /** Wait until these titles are on the screen, from top to bottom. @param {string[]} titles */
   async sees(...titles) {
     await eventually(async () => {
       assert.equal(await this.page.locator("[aria-busy=true], .saving").count(), 0);
@@ -164,11 +164,11 @@ export class Visitor {
     return this.page.getByRole("checkbox", { name: title });
   }
 
-  /** See that axe-core finds nothing serious on the page as it is now. */
+  /** Assert that axe-core finds no serious problem on the current page. */
   async seesNoBarrier() {
     await this.page.addScriptTag({ path: AXE });
     const found = await this.page.evaluate(async () => {
-      // @ts-ignore  axe is what the script tag brought
+      // @ts-ignore  the script tag defines axe
       const { violations } = await window.axe.run();
       return violations.map((/** @type {any} */ rule) => [rule.impact, rule.id, ...rule.nodes.map((/** @type {any} */ node) => node.html)]);
     });
@@ -183,7 +183,7 @@ export class Visitor {
 }
 
 /**
- * Try until it holds.
+ * Repeat a check until it succeeds.
  * @param {() => Promise<void>} check
  */
 export async function eventually(check) {

@@ -1,4 +1,4 @@
-/** All your todos on paper: a Server Component that calls the API itself, with your token. */
+/** Show all open todos for printing. This Server Component calls the API with the user's token. */
 
 import type { Metadata } from "next";
 import Link from "next/link";

@@ -1,4 +1,7 @@
-"""What a request costs, counted: run with the API's environment, prints JSON. See test_cost.py."""
+"""Count the function calls and thread switches of a request, and print them as JSON.
+
+test_cost.py runs this module with the API's environment.
+"""
 
 import asyncio
 import json
@@ -10,7 +13,7 @@ from typing import Any
 
 import anyio.to_thread
 
-from db.engine import engine
+from db.engine import pool
 from main import app
 
 Count = dict[str, float]
@@ -20,7 +23,7 @@ counted: Counter[str] = Counter()
 
 
 def count_call(_frame: FrameType, event: str, _argument: object) -> None:
-    """Count a call of a function in Python or C, in whatever thread."""
+    """Count a call of a function in Python or C, in any thread."""
     if event in ("call", "c_call"):
         counted["calls"] += 1
 
@@ -29,13 +32,13 @@ run_sync = anyio.to_thread.run_sync
 
 
 async def count_hop(*arguments: Any, **options: Any) -> Any:
-    """Count a hop to a worker thread and back."""
+    """Count a switch to a worker thread."""
     counted["hops"] += 1
     return await run_sync(*arguments, **options)
 
 
 async def ask(method: str, path: str, body: bytes, token: str) -> Any:
-    """Send a request to the app, without a server in between, and give the JSON of its answer."""
+    """Send a request to the app without a server, and return the JSON of its answer."""
     path, _, query = path.partition("?")
     headers = [(b"authorization", f"Bearer {token}".encode()), (b"content-type", b"application/json")]
     scope = {
@@ -66,7 +69,7 @@ async def ask(method: str, path: str, body: bytes, token: str) -> Any:
 
 
 async def measure(token: str) -> dict[str, Count]:
-    """Give what one request of each kind costs, when all is warm."""
+    """Return the cost of one request of each kind, after a first request of that kind."""
     todos = [await ask("POST", "/api/todos", b'{"title": "Buy milk"}', token) for _ in range(20)]
     todo = f"/api/todos/{todos[0]['id']}"
     requests = {
@@ -87,13 +90,13 @@ async def measure(token: str) -> dict[str, Count]:
             await ask(method, path, body, token)
         sys.setprofile(None)
         costs[name] = {what: counted[what] / REPEATS for what in ("calls", "hops")}
-    engine.dispose()
+    pool.dispose()
     counted.clear()
     await ask("GET", "/api/me", b"", token)
     costs["connecting"] = {"hops": counted["hops"]}
     return costs
 
 
-threading.setprofile(count_call)  # for those that start from now on: the worker threads
-anyio.to_thread.run_sync = count_hop  # type: ignore[assignment]  # the same, and counts
-print(json.dumps(asyncio.run(measure(sys.argv[1]))))  # noqa: T201  # what it is for
+threading.setprofile(count_call)  # for the worker threads, which start later
+anyio.to_thread.run_sync = count_hop  # type: ignore[assignment]  # the same function, which also counts
+print(json.dumps(asyncio.run(measure(sys.argv[1]))))  # noqa: T201  # the parent process reads it

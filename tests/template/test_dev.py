@@ -1,4 +1,4 @@
-"""`make run` and `make token`: what they print works, and they stop what they started."""
+"""Test that the output of `make run`, `make token` and `make openapi` works, and that they stop their programs."""
 
 import os
 import re
@@ -14,20 +14,20 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.clone import clone_to, command
-from tests.live import NO_TLS, free_port
+from tests.live import NO_TLS, ROOT, free_port
+from tests.template.clone import clone_to, command
 
 
 @pytest.fixture(scope="module")
 def clone() -> Iterator[Path]:
-    """A clone of its own, so that your `.local/` and `.env` are left alone."""
+    """Make a clone for these tests, so that your `.local/` and `.env` stay as they are."""
     with tempfile.TemporaryDirectory(prefix="a clone ") as folder:
         clone_to(Path(folder))
         yield Path(folder)
 
 
 def two_free_ports() -> int:
-    """Find a port that is free, and the next one too."""
+    """Return a free port whose next port is free, too."""
     while True:
         port = free_port()
         with socket.socket() as listener:
@@ -37,7 +37,7 @@ def two_free_ports() -> int:
 
 @contextmanager
 def make_run(clone: Path, port: int) -> Iterator[list[str]]:
-    """Run everything until the block ends, then press Ctrl-C; gives the lines that were printed."""
+    """Run `make run`, yield the lines that it prints, and press Ctrl-C at the end of the block."""
     process = command(clone, "run", PORT=str(port))
     assert process.stdout
     assert process.stderr
@@ -57,7 +57,7 @@ def make_run(clone: Path, port: int) -> Iterator[list[str]]:
 
 
 def paste(line: str) -> httpx.Response:
-    """Do what a line with curl does."""
+    """Send the request of a line with curl."""
     words = iter(shlex.split(line.partition("|")[0].removeprefix("ID=$(")))
     assert next(words) == "curl"
     method, url, body, headers = "GET", "", None, {}
@@ -79,7 +79,7 @@ def paste(line: str) -> httpx.Response:
     return httpx.request(method, url, headers=headers, content=body, trust_env=False, verify=NO_TLS)
 
 
-def test_what_make_run_prints_works_when_it_is_pasted(clone: Path) -> None:
+def test_the_lines_that_make_run_prints_work_when_pasted(clone: Path) -> None:
     port = two_free_ports()
     with make_run(clone, port) as printed:
         (token,) = (line.removeprefix("export TOKEN=") for line in printed if line.startswith("export TOKEN="))
@@ -105,7 +105,7 @@ def test_what_make_run_prints_works_when_it_is_pasted(clone: Path) -> None:
             assert "access-control-allow-origin" not in answer.headers
     for one in (port, port + 1):
         with socket.socket() as gone:
-            assert gone.connect_ex(("127.0.0.1", one)) != 0, "stopped"
+            assert gone.connect_ex(("127.0.0.1", one)) != 0, "it still listens"
 
 
 def test_todos_are_kept_from_one_run_to_the_next(clone: Path) -> None:
@@ -118,24 +118,24 @@ def test_todos_are_kept_from_one_run_to_the_next(clone: Path) -> None:
 
 
 @pytest.mark.parametrize("offset", [0, 1], ids=["the API's", "the stand-in's"])
-def test_a_port_that_is_taken_is_told(clone: Path, offset: int) -> None:
+def test_a_port_in_use_is_reported(clone: Path, offset: int) -> None:
     port = two_free_ports()
     with closing(socket.create_server(("127.0.0.1", port + offset))):
         process = command(clone, "run", PORT=str(port))
         printed, log = process.communicate(timeout=20)
     assert process.returncode == 1
     assert printed == ""
-    assert log == f"Port {port + offset} is taken. To use 8010 and 8011: PORT=8010 make run\n"
+    assert log == f"Port {port + offset} is taken. To use 8010 and 8011, run PORT=8010 make run.\n"
 
 
 @pytest.mark.parametrize(
     ("given", "missing"), [("DATABASE_URL", "BETTER_AUTH_URL"), ("BETTER_AUTH_URL", "DATABASE_URL")]
 )
-def test_with_one_of_the_two_urls_the_other_is_asked_for(clone: Path, given: str, missing: str) -> None:
+def test_one_url_without_the_other_is_an_error(clone: Path, given: str, missing: str) -> None:
     process = command(clone, "run", **{given: "postgresql://somebody:secret@127.0.0.1/todo"})
     _, log = process.communicate(timeout=20)
     assert process.returncode == 2
-    assert log == f"{given} is set and {missing} is not: set both, or neither.\n"
+    assert log == f"{given} is set and {missing} is not. Set both or neither.\n"
 
 
 def test_without_a_demo_user_there_is_no_token(clone: Path, tmp_path: Path) -> None:
@@ -143,4 +143,13 @@ def test_without_a_demo_user_there_is_no_token(clone: Path, tmp_path: Path) -> N
     process = command(tmp_path, "token")
     printed, log = process.communicate(timeout=20)
     assert (process.returncode, printed) == (1, "")
-    assert log == "There is no demo user yet: make run first.\n"
+    assert log == "There is no demo user yet. Run make run first.\n"
+
+
+def test_make_openapi_ignores_the_settings(tmp_path: Path) -> None:
+    clone_to(tmp_path)
+    (tmp_path / ".env").write_text("DATABASE_URL=nonsense\nDB_TIMEOUT=nonsense\n")
+    process = command(tmp_path, "openapi", BETTER_AUTH_ID_TYPE="nonsense", DB_POOL_SIZE="nonsense")
+    assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 0
+    assert (tmp_path / "openapi.json").read_text() == (ROOT / "openapi.json").read_text()

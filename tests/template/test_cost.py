@@ -1,7 +1,7 @@
-"""A guard against getting slower, which counts and does not time; `make bench` times.
+"""Test that requests do not get slower. These tests count function calls. `make bench` measures times.
 
-A budget is what was counted on Python 3.11 with the pinned versions, and a tenth more. Whoever goes
-over one has made requests slower, or has a reason to raise it; whoever halves one may lower it.
+A budget is the number that was counted on Python 3.11 with the pinned versions, plus a tenth. A
+change that exceeds a budget makes requests slower. Raise the budget only if the change needs it.
 """
 
 import json
@@ -15,19 +15,19 @@ from tests.conftest import Database
 from tests.issuer import Issuer
 from tests.live import environment
 
-# Calls of functions in Python and C per request.
 BUDGETS = {"health": 450, "me": 950, "list": 1500, "get": 1020, "create": 1100, "patch": 1200, "toggle": 1060}
+"""Allow this many calls of functions in Python and C per request."""
 
 
 @pytest.fixture(scope="module")
 def costs(
     new_database: Callable[..., Database], issuer: Issuer, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, float]]:
-    """What requests cost in a process of their own."""
+    """Count the cost of requests in a separate process."""
     database = new_database()
     database.add_user("somebody")
     counted = subprocess.run(
-        [sys.executable, "-m", "tests.cost", issuer.token("somebody")],
+        [sys.executable, "-m", "tests.template.cost", issuer.token("somebody")],
         cwd=tmp_path_factory.mktemp("cost"),
         env=environment(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin, LOG_LEVEL="warning"),
         stdout=subprocess.PIPE,
@@ -44,11 +44,9 @@ def test_a_request_stays_within_its_budget(costs: dict[str, dict[str, float]], r
 
 
 @pytest.mark.parametrize("request_", BUDGETS)
-def test_a_request_does_not_leave_the_thread_of_the_event_loop(
-    costs: dict[str, dict[str, float]], request_: str
-) -> None:
+def test_a_request_stays_in_the_thread_of_the_event_loop(costs: dict[str, dict[str, float]], request_: str) -> None:
     assert costs[request_]["hops"] == 0
 
 
-def test_connecting_does_because_looking_up_a_name_blocks(costs: dict[str, dict[str, float]]) -> None:
+def test_connecting_uses_a_worker_thread_because_name_lookup_blocks(costs: dict[str, dict[str, float]]) -> None:
     assert costs["connecting"]["hops"] == 1

@@ -1,25 +1,25 @@
-"""A clone of the app, so that your `.local/` and `.env` are left alone, and the commands in it."""
+"""Copy the app into another folder and run its commands there, so that `.local/` and `.env` stay as they are."""
 
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.layout import app_modules
 from tests.live import ROOT, environment
-
-ROOMS = ("auth", "crud", "db", "dev", "models", "routers")
 
 
 def clone_to(folder: Path) -> None:
-    """Copy what the app and `python -m dev` are made of."""
-    for room in ROOMS:
-        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    """Copy the files that `python -m dev` needs."""
+    for package in (ROOT / name for name in (*app_modules(), "dev")):
+        if package.is_dir():
+            shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     for module in ROOT.glob("*.py"):
         shutil.copy(module, folder)
 
 
 def command(clone: Path, name: str, **variables: str) -> subprocess.Popen[str]:
-    """Start what make starts."""
+    """Start a command as the Makefile does."""
     return subprocess.Popen(
         [sys.executable, "-m", "dev", name],
         cwd=clone,

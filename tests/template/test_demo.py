@@ -1,4 +1,4 @@
-"""`make demo` without Node: a program that does what Next.js does has its place."""
+"""Test `make demo` without Node. A Python program replaces Next.js."""
 
 import json
 import os
@@ -17,10 +17,10 @@ import httpx
 import pytest
 
 from dev.better_auth import StandIn
-from tests.clone import clone_to, command
 from tests.live import NO_TLS, free_port
+from tests.template.clone import clone_to, command
 
-# Makes Better Auth's tables, answers / and the signing keys, and does so in a child, as `next dev`.
+# This program creates Better Auth's tables. Its child process serves / and the signing keys, as with `next dev`.
 NEXT = """
 import json, os, subprocess, sys
 from pathlib import Path
@@ -37,7 +37,7 @@ port = sys.argv[sys.argv.index("--port") + 1]
 subprocess.run([sys.executable, "-m", "http.server", "--bind", "127.0.0.1", port])
 """
 
-# As of a project with another Better Auth: each of these would lead the API astray.
+# The settings of a project with another Better Auth. Each of them would be wrong for the demo.
 DOT_ENV = """
 BETTER_AUTH_URL=https://elsewhere.example
 BETTER_AUTH_JWKS_URL=https://elsewhere.example/jwks
@@ -54,7 +54,7 @@ MIGRATE_ON_START=false
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone whose `.env` is of another project, and whose Next.js is not one."""
+    """Make a clone with the `.env` of another project and a replacement for Next.js."""
     folder = tmp_path_factory.mktemp("a clone ")
     clone_to(folder)
     (folder / ".env").write_text(DOT_ENV)
@@ -68,17 +68,17 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Run:
-    """One run, from its being ready to its end."""
+    """Describe a run of `make demo`."""
 
     process: subprocess.Popen[str]
     printed: str
     log: str = ""
-    """What it said beside; read at its end."""
+    """The standard error, which is complete when the process has ended."""
 
 
 @contextmanager
 def make_demo(clone: Path, web: int, api: int) -> Iterator[Run]:
-    """Run everything until the block ends, then press Ctrl-C, if it has not ended by itself."""
+    """Run `make demo`, and press Ctrl-C at the end of the block if the process still runs."""
     path = f"{clone}/examples/nextjs/node_modules/.bin:{os.environ['PATH']}"
     process = command(clone, "demo", PATH=path, WEB_PORT=str(web), PORT=str(api))
     assert process.stdout
@@ -98,16 +98,16 @@ def make_demo(clone: Path, web: int, api: int) -> Iterator[Run]:
     assert "Ctrl-C" in printed, run.log
     for port in (web, api):
         with socket() as gone:
-            assert gone.connect_ex(("127.0.0.1", port)) != 0, "stopped"
+            assert gone.connect_ex(("127.0.0.1", port)) != 0, "it still listens"
 
 
 def started(clone: Path) -> tuple[int, list[str], dict[str, str]]:
-    """Give the process, the arguments and the environment of Next.js."""
+    """Return the process id, the arguments and the environment of Next.js."""
     pid, arguments, variables = json.loads((clone / "examples" / "nextjs" / "started.json").read_text())
     return pid, arguments, variables
 
 
-def test_the_demo_runs_until_it_is_told_to_stop_or_a_program_ends(clone: Path) -> None:
+def test_the_demo_runs_until_ctrl_c_or_until_a_program_ends(clone: Path) -> None:
     web, api = free_port(), free_port()
     with make_demo(clone, web, api) as run:
         assert f"http://localhost:{web}\n" in run.printed
@@ -129,42 +129,42 @@ def test_the_demo_runs_until_it_is_told_to_stop_or_a_program_ends(clone: Path) -
         assert me.json()["email"] == "demo@example.com"
         assert me.headers["Access-Control-Allow-Origin"] == f"http://localhost:{web}"
     assert run.process.returncode == 0
-    assert run.log.startswith("PostgreSQL ...\nNext.js, which compiles the first page ...\n")
+    assert run.log.startswith("Starting PostgreSQL ...\nStarting Next.js, which compiles the first page ...\n")
     assert "Traceback" not in run.log
 
     with make_demo(clone, web, api) as run:
         pid, _, variables = started(clone)
-        assert variables["BETTER_AUTH_SECRET"] == secret, "or the signing keys cannot be read any more"
+        assert variables["BETTER_AUTH_SECRET"] == secret, "another secret cannot decrypt the signing keys"
         os.kill(pid, signal.SIGKILL)
         run.process.wait(20)
     assert run.process.returncode == 1
-    assert run.log.endswith("\nNext.js stopped by itself, with exit code -9.\n")
+    assert run.log.endswith("\nNext.js stopped unexpectedly with exit code -9.\n")
 
 
 @pytest.mark.parametrize(
     ("taken", "advice"), [("WEB_PORT", "WEB_PORT=3010 make demo"), ("PORT", "PORT=8010 make demo")]
 )
-def test_a_port_that_is_taken_is_told(clone: Path, taken: str, advice: str) -> None:
+def test_a_port_in_use_is_reported(clone: Path, taken: str, advice: str) -> None:
     ports = {"WEB_PORT": free_port(), "PORT": free_port()}
     with closing(create_server(("127.0.0.1", ports[taken]))):
         process = command(clone, "demo", **{name: str(port) for name, port in ports.items()})
         printed, log = process.communicate(timeout=20)
     assert (process.returncode, printed) == (1, "")
-    assert log == f"Port {ports[taken]} is taken. To use another: {advice}\n"
+    assert log == f"Port {ports[taken]} is taken. To use another port, run {advice}.\n"
 
 
 def test_one_port_for_both_is_refused(clone: Path) -> None:
     process = command(clone, "demo", WEB_PORT="8123", PORT="8123")
     _, log = process.communicate(timeout=20)
     assert process.returncode == 2
-    assert log == "WEB_PORT and PORT are both 8123: they must be two.\n"
+    assert log == "WEB_PORT and PORT are both 8123. They must be different.\n"
 
 
 def test_without_node_nothing_is_started(clone: Path, tmp_path: Path) -> None:
     process = command(clone, "demo", PATH=str(tmp_path), WEB_PORT=str(free_port()), PORT=str(free_port()))
     printed, log = process.communicate(timeout=20)
     assert (process.returncode, printed) == (1, "")
-    assert log == "Node 20 or newer is needed, and there is no node on the PATH.\n"
+    assert log == "Node 20 or newer is required. There is no node on the PATH.\n"
 
 
 def test_without_next_nothing_is_started(clone: Path, tmp_path: Path) -> None:
@@ -173,4 +173,4 @@ def test_without_next_nothing_is_started(clone: Path, tmp_path: Path) -> None:
     process = command(tmp_path, "demo", PATH=str(tmp_path), WEB_PORT=str(free_port()), PORT=str(free_port()))
     printed, log = process.communicate(timeout=20)
     assert (process.returncode, printed) == (1, "")
-    assert log == "Next.js is not installed in examples/nextjs: make demo does that.\n"
+    assert log == "Next.js is not installed in examples/nextjs. Run make demo to install it.\n"

@@ -1,0 +1,671 @@
+"""The pages of `docs/how-to/`. Each is followed in a copy of the project, and its promises are checked over HTTP."""
+
+import json
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from textwrap import indent
+from threading import Thread
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg2
+import pytest
+
+from tests.conftest import Database, Person, new_user_id
+from tests.expect import expect_invalid, expect_problem, expect_unauthorized, expect_unavailable
+from tests.issuer import Issuer
+from tests.live import Api, wait_for, wait_until_ready
+from tests.template.how_to import Copy, blocks
+
+NewCopy = Callable[..., Copy]
+
+
+@pytest.fixture(scope="module")
+def new_copy(new_database: Callable[..., Database], issuer: Issuer) -> Iterator[NewCopy]:
+    """Make a copy of the project, and a database for it."""
+    with tempfile.TemporaryDirectory(prefix="copies ") as folder:
+
+        def make(name: str, **variables: str) -> Copy:
+            return Copy(Path(folder) / name, new_database(), issuer, {"MYPY_CACHE_DIR": f"{folder}/mypy", **variables})
+
+        yield make
+
+
+@dataclass
+class Site:
+    """A running API of a copy, and its users."""
+
+    copy: Copy
+    api: Api
+    owner: Person
+    stranger: Person
+    leaver: Person
+    anonymous: httpx.Client
+
+    def rows(self, columns: str = "title") -> list[Any]:
+        """Return the owner's todos as the database has them, oldest first."""
+        rows = self.copy.database.execute(
+            f"SELECT {columns} FROM todo WHERE user_id = %s ORDER BY created_at, title", (self.owner.id,)
+        )
+        return [row[0] if len(row) == 1 else row for row in rows]
+
+
+@contextmanager
+def served(copy: Copy, app: str = "main:app", **variables: str) -> Iterator[Site]:
+    """Serve an app of a copy. Its users are new."""
+    with copy.serve(app, **variables) as api, ExitStack() as clients:
+        wait_until_ready(api)
+
+        def sign_up() -> Person:
+            user_id = new_user_id()
+            copy.database.add_user(user_id)
+            token = copy.issuer.token(user_id)
+            return Person(user_id, token, clients.enter_context(api.client(token)))
+
+        yield Site(copy, api, sign_up(), sign_up(), sign_up(), clients.enter_context(api.client()))
+
+
+def expect_none(answer: httpx.Response, detail: str = "Todo not found.") -> None:
+    """Assert that the user has nothing of that id."""
+    assert expect_problem(answer, 404, "Not Found")["detail"] == detail
+
+
+# --- add-a-field.md
+
+
+@pytest.fixture(scope="module")
+def field(new_copy: NewCopy) -> Iterator[Site]:
+    copy = new_copy("field")
+    copy.run("make migrate")
+    copy.database.add_user("somebody")
+    copy.database.execute("INSERT INTO todo (user_id, title) VALUES ('somebody', 'Older than the fields')")
+    assert list(copy.follow("add-a-field.md")) == [
+        'make migration NAME="add due and starred"',
+        "make migrate",
+        "make openapi",
+        'make test ARGS="tests/test_due.py tests/test_todos.py tests/test_openapi.py"',
+        "make check",
+    ]
+    with served(copy, MIGRATE_ON_START="false") as site:
+        yield site
+
+
+def test_add_a_field_changes_one_file(field: Site) -> None:
+    assert field.copy.changed() == {"models/todo.py"}
+    assert (field.copy.root / "db/migrations/versions/0002_add_due_and_starred.py").exists()
+
+
+def test_a_row_that_is_older_than_the_fields_has_their_defaults(field: Site) -> None:
+    with field.api.client(field.copy.issuer.token("somebody")) as http:
+        (todo,) = http.get("/api/todos").json()
+    assert (todo["title"], todo["due"], todo["starred"]) == ("Older than the fields", None, False)
+
+
+def test_the_fields_are_stored_changed_and_returned(field: Site) -> None:
+    todo = field.owner.create(due="2026-11-24T09:00:00+01:00", starred=True)
+    url = f"/api/todos/{todo['id']}"
+    assert (todo["due"], todo["starred"]) == ("2026-11-24T08:00:00Z", True)
+    expect_none(field.stranger.http.patch(url, json={"starred": False}))
+    changes = {"due": "2026-12-24T00:00:00Z", "starred": False}
+    answer = field.owner.http.patch(url, json=changes)
+    assert answer.status_code == 200
+    assert answer.json() == todo | changes | {"updated_at": answer.json()["updated_at"]}
+    assert field.owner.http.patch(url, json={"due": None}).json()["due"] is None
+    assert field.owner.http.get("/api/todos").json()[0]["due"] is None
+
+
+@pytest.mark.parametrize(
+    "values", [{"due": "2026-11-24T09:00:00"}, {"due": "0001-01-01T00:00:00Z"}, {"starred": None}], ids=str
+)
+def test_a_value_that_a_field_cannot_have_is_422(field: Site, values: dict[str, object]) -> None:
+    todo = field.owner.create()
+    (name,) = values
+    expect_invalid(field.owner.http.post("/api/todos", json={"title": "x"} | values), ["body", name])
+    expect_invalid(field.owner.http.patch(f"/api/todos/{todo['id']}", json=values), ["body", name])
+
+
+def test_the_document_has_the_fields(field: Site) -> None:
+    schemas = field.anonymous.get("/openapi.json").json()["components"]["schemas"]
+    assert {"due", "starred"} <= set(schemas["TodoRead"]["required"])
+    assert schemas["TodoCreate"]["required"] == ["title"]
+    assert "default" not in schemas["TodoUpdate"]["properties"]["starred"]
+
+
+def test_a_downgrade_removes_the_fields_and_keeps_the_rows(field: Site) -> None:
+    columns = "SELECT column_name FROM information_schema.columns WHERE table_name = 'todo'"
+    assert {("due",), ("starred",)} <= set(field.copy.database.execute(columns))
+    count = field.copy.database.execute("SELECT count(*) FROM todo")
+    field.copy.run(".venv/bin/alembic downgrade -1")
+    assert {("due",), ("starred",)}.isdisjoint(field.copy.database.execute(columns))
+    assert field.copy.database.execute("SELECT count(*) FROM todo") == count
+
+
+# --- add-a-resource.md
+
+
+@pytest.fixture(scope="module")
+def tags(new_copy: NewCopy) -> Iterator[Site]:
+    copy = new_copy("resource")
+    copy.run("make migrate")
+    copy.database.add_user("somebody")
+    copy.database.execute("INSERT INTO todo (user_id, title) VALUES ('somebody', 'Older than tags')")
+    commands = ['make migration NAME="add tags"', "make migrate", "make openapi", "make check"]
+    assert list(copy.follow("add-a-resource.md")) == commands
+    with served(copy, MIGRATE_ON_START="false") as site:
+        yield site
+
+
+def create_tag(person: Person, name: str) -> dict[str, Any]:
+    """Create a tag, and return it."""
+    answer = person.http.post("/api/tags", json={"name": name})
+    assert answer.status_code == 201, answer.text
+    tag: dict[str, Any] = answer.json()
+    return tag
+
+
+def test_add_a_resource_changes_six_files(tags: Site) -> None:
+    link = {"crud/todo_tag.py", "routers/todo_tags.py"}
+    assert tags.copy.changed() == {"crud/tag.py", "main.py", "models/tag.py", "routers/tags.py"} | link
+    assert (tags.copy.root / "db/migrations/versions/0002_add_tags.py").exists()
+
+
+def test_a_tag_is_created_returned_renamed_and_deleted(tags: Site) -> None:
+    answer = tags.owner.http.post("/api/tags", json={"name": " home "})
+    tag = answer.json()
+    assert (answer.status_code, set(tag), tag["name"]) == (201, {"id", "name"}, "home")
+    url = f"/api/tags/{tag['id']}"
+    assert answer.headers["location"] == url
+    assert tags.owner.http.get(url).json() == tag
+    renamed = tags.owner.http.put(url, json={"name": "house"})
+    assert (renamed.status_code, renamed.json()) == (200, tag | {"name": "house"})
+    assert tags.owner.http.get("/api/tags").json() == [renamed.json()]
+    deleted = tags.owner.http.delete(url)
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    expect_none(tags.owner.http.get(url), "Tag not found.")
+    expect_none(tags.owner.http.put(url, json={"name": "house"}), "Tag not found.")
+    expect_none(tags.owner.http.delete(url), "Tag not found.")
+
+
+def test_two_tags_of_a_user_have_different_names(tags: Site) -> None:
+    create_tag(tags.owner, "once")
+    twice = create_tag(tags.owner, "twice")
+    expect_problem(tags.owner.http.post("/api/tags", json={"name": "once"}), 409, "Conflict")
+    expect_problem(tags.owner.http.put(f"/api/tags/{twice['id']}", json={"name": "once"}), 409, "Conflict")
+    assert create_tag(tags.stranger, "once")["name"] == "once"
+
+
+NAMES = {
+    "missing": {},
+    "empty": {"name": " "},
+    "too long": {"name": "x" * 51},
+    "NUL": {"name": "\0"},
+    "null": {"name": None},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tag_with_a_name_that_is_not_valid_is_422(tags: Site, name: str) -> None:
+    url = f"/api/tags/{create_tag(tags.owner, f'not {name}')['id']}"
+    expect_invalid(tags.owner.http.post("/api/tags", json=NAMES[name]), ["body", "name"])
+    expect_invalid(tags.owner.http.put(url, json=NAMES[name]), ["body", "name"])
+    assert tags.owner.http.get(url).json()["name"] == f"not {name}"
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "body", "detail"),
+    [
+        ("GET", "/api/tags", None, ""),
+        ("POST", "/api/tags", {"name": "x"}, ""),
+        ("GET", "/api/tags/{tag}", None, "Tag not found."),
+        ("PUT", "/api/tags/{tag}", {"name": "x"}, "Tag not found."),
+        ("DELETE", "/api/tags/{tag}", None, "Tag not found."),
+        ("GET", "/api/todos/{todo}/tags", None, "Todo not found."),
+        ("PUT", "/api/todos/{todo}/tags/{tag}", None, "Todo or tag not found."),
+        ("DELETE", "/api/todos/{todo}/tags/{tag}", None, "Tag not found."),
+    ],
+)
+def test_a_tag_of_another_user_is_not_found(
+    tags: Site, verb: str, path: str, body: dict[str, object] | None, detail: str
+) -> None:
+    tag, todo = create_tag(tags.owner, f"{verb} {path}"), tags.owner.create()
+    assert tags.owner.http.put(f"/api/todos/{todo['id']}/tags/{tag['id']}").status_code == 204
+    url = path.format(tag=tag["id"], todo=todo["id"])
+    expect_unauthorized(tags.anonymous.request(verb, url, json=body), "There is no token")
+    answer = tags.stranger.http.request(verb, url, json=body)
+    if detail:
+        expect_none(answer, detail)
+    assert tag not in tags.stranger.http.get("/api/tags").json()
+    assert tags.owner.http.get(f"/api/todos/{todo['id']}/tags").json() == [tag]
+
+
+@pytest.mark.parametrize("whose", ["todo", "tag", "both"])
+def test_a_link_needs_a_todo_and_a_tag_of_the_same_user(tags: Site, whose: str) -> None:
+    todo = (tags.stranger if whose in ("todo", "both") else tags.owner).create()
+    tag = create_tag(tags.stranger if whose in ("tag", "both") else tags.owner, f"link {whose}")
+    links = tags.copy.database.execute("SELECT count(*) FROM todotag")
+    expect_none(tags.owner.http.put(f"/api/todos/{todo['id']}/tags/{tag['id']}"), "Todo or tag not found.")
+    expect_none(tags.owner.http.delete(f"/api/todos/{todo['id']}/tags/{tag['id']}"), "Tag not found.")
+    assert tags.copy.database.execute("SELECT count(*) FROM todotag") == links
+
+
+def test_a_todo_has_many_tags_and_a_tag_many_todos(tags: Site) -> None:
+    todos = [tags.owner.create(), tags.owner.create()]
+    both = [create_tag(tags.owner, "link b"), create_tag(tags.owner, "link a")]
+    for todo in todos:
+        for tag in (*both, both[0]):  # the first tag twice
+            assert tags.owner.http.put(f"/api/todos/{todo['id']}/tags/{tag['id']}").status_code == 204
+        assert tags.owner.http.get(f"/api/todos/{todo['id']}/tags").json() == both[::-1]
+    url = f"/api/todos/{todos[0]['id']}/tags/{both[0]['id']}"
+    assert tags.owner.http.delete(url).status_code == 204
+    expect_none(tags.owner.http.delete(url), "Tag not found.")
+    assert tags.owner.http.delete(f"/api/tags/{both[1]['id']}").status_code == 204
+    assert [tags.owner.http.get(f"/api/todos/{todo['id']}/tags").json() for todo in todos] == [[], [both[0]]]
+    assert tags.owner.http.delete(f"/api/todos/{todos[1]['id']}").status_code == 204
+    assert tags.copy.database.execute("SELECT FROM todotag WHERE tag_id = %s", (both[0]["id"],)) == []
+
+
+def test_the_pages_contain_every_tag_once(tags: Site) -> None:
+    for tag in tags.stranger.http.get("/api/tags").json():
+        tags.stranger.http.delete(f"/api/tags/{tag['id']}")
+    names = [create_tag(tags.stranger, name)["name"] for name in ("e", "B", "a", "ä", "1", "c d&e")]
+    url: str | None = "/api/tags?limit=2"
+    pages = []
+    while url:
+        answer = tags.stranger.http.get(url)
+        assert answer.status_code == 200
+        pages.append([tag["name"] for tag in answer.json()])
+        url = answer.links["next"]["url"] if "next" in answer.links else None
+    ordered = sorted(names)
+    assert pages == [ordered[:2], ordered[2:4], ordered[4:]]
+    assert tags.stranger.http.get("/api/tags").links == {}
+    todos = tags.owner.http.get("/api/todos?limit=1").links["next"]["url"].partition("cursor=")[2]
+    expect_invalid(tags.stranger.http.get(f"/api/tags?cursor={todos}"), ["query", "cursor"])
+
+
+def test_the_document_has_the_operations_and_their_errors(tags: Site) -> None:
+    paths = tags.anonymous.get("/openapi.json").json()["paths"]
+    operations = {
+        operation["operationId"]: " ".join(sorted(operation["responses"]))
+        for verbs in paths.values()
+        for operation in verbs.values()
+        if operation["tags"] == ["tags"]
+    }
+    assert operations == {
+        "list_tags": "200 401 413 422 500 503",
+        "create_tag": "201 401 409 413 415 422 500 503",
+        "get_tag": "200 401 404 413 422 500 503",
+        "rename_tag": "200 401 404 409 413 415 422 500 503",
+        "delete_tag": "204 401 404 413 422 500 503",
+        "list_tags_of_todo": "200 401 404 413 422 500 503",
+        "add_tag": "204 401 404 413 422 500 503",
+        "remove_tag": "204 401 404 413 422 500 503",
+    }
+
+
+def test_a_page_on_another_origin_may_rename_a_tag(tags: Site) -> None:
+    headers = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "PUT"}
+    assert tags.anonymous.options(f"/api/tags/{uuid4()}", headers=headers).status_code == 200
+    assert sorted(tags.owner.http.post(f"/api/tags/{uuid4()}").headers["allow"].split(", ")) == ["DELETE", "GET", "PUT"]
+
+
+def test_a_deleted_user_has_no_tags(tags: Site) -> None:
+    tag, todo = create_tag(tags.leaver, "left"), tags.leaver.create()
+    assert tags.leaver.http.put(f"/api/todos/{todo['id']}/tags/{tag['id']}").status_code == 204
+    tags.copy.database.execute('DELETE FROM "user" WHERE id = %s', (tags.leaver.id,))
+    assert tags.copy.database.execute("SELECT FROM tag WHERE user_id = %s", (tags.leaver.id,)) == []
+    expect_unauthorized(tags.leaver.http.post("/api/tags", json={"name": "late"}), "no longer exists")
+
+
+def test_a_downgrade_removes_the_tables_and_keeps_the_todos(tags: Site) -> None:
+    tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    assert {("tag",), ("todotag",)} <= set(tags.copy.database.execute(tables))
+    tags.copy.run(".venv/bin/alembic downgrade -1")
+    assert {("tag",), ("todotag",)}.isdisjoint(tags.copy.database.execute(tables))
+    assert tags.copy.database.execute("SELECT title FROM todo WHERE user_id = 'somebody'") == [("Older than tags",)]
+
+
+# --- transactions.md
+
+
+@pytest.fixture(scope="module")
+def backlog(new_copy: NewCopy) -> Iterator[Site]:
+    copy = new_copy("transactions")
+    assert list(copy.follow("transactions.md")) == ["make openapi", "make check"]
+    # Code that the page describes, and does not recommend.
+    (copy.root / "extended.py").write_text("""
+from contextlib import suppress
+
+from sqlalchemy.exc import IntegrityError
+
+from auth import CurrentUser
+from crud.backlog import import_todo
+from crud.todo import create_todo
+from db import SessionDep
+from errors import Conflict
+from main import app
+from models.todo import Todo, TodoCreate
+
+
+@app.post("/savepoint")
+def savepoint(user: CurrentUser, session: SessionDep) -> None:
+    with session.begin():
+        for key in ("a", "a", "b"):
+            with suppress(Conflict):
+                import_todo(session, user.id, key, key)
+
+
+@app.post("/no-savepoint")
+def no_savepoint(user: CurrentUser, session: SessionDep) -> None:
+    with session.begin():
+        todo = create_todo(session, user.id, TodoCreate(title="first"))
+        with suppress(IntegrityError):
+            session.add(Todo(id=todo.id, user_id=user.id, title="second"))
+            session.flush()
+""")
+    with served(copy, "extended:app") as site:
+        yield site
+
+
+def test_transactions_changes_three_files_and_none_in_db(backlog: Site) -> None:
+    assert backlog.copy.changed() - {"extended.py"} == {"crud/backlog.py", "main.py", "routers/backlog.py"}
+
+
+def test_splitting_a_todo_does_everything_or_nothing(backlog: Site) -> None:
+    todo = backlog.owner.create("Travel")
+    url, parts = f"/api/backlog/{todo['id']}/split", [{"title": "Book"}, {"title": "Pack"}]
+    expect_unauthorized(backlog.anonymous.post(url, json=parts), "There is no token")
+    expect_none(backlog.stranger.http.post(url, json=parts))
+    assert backlog.stranger.http.get("/api/todos").json() == []
+    assert backlog.rows() == ["Travel"]
+
+    answer = backlog.owner.http.post(url, json=parts)
+    assert answer.status_code == 200
+    assert [part["title"] for part in answer.json()] == ["Book", "Pack"]
+    assert len({part["created_at"] for part in answer.json()}) == 1
+    assert all(backlog.owner.http.get(f"/api/todos/{part['id']}").json() == part for part in answer.json())
+    expect_none(backlog.owner.http.post(url, json=parts))
+    assert sorted(backlog.rows()) == ["Book", "Pack"]
+
+
+def test_nothing_remains_of_a_transaction_whose_connection_is_lost(backlog: Site) -> None:
+    database, todo = backlog.copy.database, backlog.owner.create("Lost")
+    before = backlog.rows()
+    with ThreadPoolExecutor() as pool, closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
+        cursor.execute("SELECT FROM todo WHERE id = %s FOR UPDATE", (todo["id"],))
+        url = f"/api/backlog/{todo['id']}/split"
+        answer = pool.submit(backlog.owner.http.post, url, json=[{"title": "Part"}])
+        waits = "query ~ '^DELETE' AND wait_event_type = 'Lock'"
+        wait_for(lambda: database.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {waits}"))
+        expect_unavailable(answer.result(), "The database")
+    assert backlog.rows() == before
+    assert backlog.owner.http.post(url, json=[{"title": "Part"}]).status_code == 200
+
+
+def test_concurrent_calls_complete_different_todos(backlog: Site) -> None:
+    url = "/api/backlog/next"
+    expect_unauthorized(backlog.anonymous.post(url), "There is no token")
+    for todo in backlog.rows("id"):
+        backlog.owner.http.delete(f"/api/todos/{todo}")
+    expect_none(backlog.owner.http.post(url))
+    backlog.stranger.create("The oldest of all")
+    todos = [backlog.owner.create(f"todo {number}") for number in range(8)]
+
+    with closing(psycopg2.connect(backlog.copy.database.url)) as other, other.cursor() as cursor:
+        cursor.execute("SELECT FROM todo WHERE id = %s FOR UPDATE", (todos[0]["id"],))
+        answer = backlog.owner.http.post(url)
+    assert answer.status_code == 200
+    assert (answer.json()["title"], answer.json()["completed"]) == ("todo 1", True), "todo 0 is locked"
+    with ThreadPoolExecutor(7) as pool:
+        answers = list(pool.map(lambda _: backlog.owner.http.post(url), range(7)))
+    completed = sorted(answer.json()["title"] for answer in answers)
+    assert completed == [todo["title"] for todo in (todos[0], *todos[2:])]
+    expect_none(backlog.owner.http.post(url))
+    assert backlog.rows("completed") == [True] * 8
+
+
+def test_an_import_with_a_known_key_stores_nothing(backlog: Site) -> None:
+    url, before = "/api/backlog/import", backlog.rows()
+    expect_unauthorized(backlog.anonymous.post(url, json={"1": "One"}), "There is no token")
+    answer = backlog.owner.http.post(url, json={"1": "One", "2": "Two"})
+    assert (answer.status_code, [todo["title"] for todo in answer.json()]) == (201, ["One", "Two"])
+    assert all(backlog.owner.http.get(f"/api/todos/{todo['id']}").json() == todo for todo in answer.json())
+
+    problem = expect_problem(backlog.owner.http.post(url, json={"3": "Three", "2": "Two"}), 409, "Conflict")
+    assert problem["detail"] == "You imported one of these todos before."
+    assert backlog.rows() == [*before, "One", "Two"]
+    assert backlog.stranger.http.post(url, json={"1": "One"}).status_code == 201, "the keys of others do not matter"
+    nobody = backlog.api.client(backlog.copy.issuer.token(new_user_id()))
+    with nobody as http:
+        expect_unauthorized(http.post(url, json={"1": "One"}), "no longer exists")
+
+
+def test_a_transaction_continues_after_its_savepoint(backlog: Site) -> None:
+    before = backlog.rows()
+    assert backlog.owner.http.post("/savepoint").status_code == 200
+    assert backlog.rows() == [*before, "a", "b"]
+
+
+def test_without_a_savepoint_nothing_remains_of_a_transaction(backlog: Site) -> None:
+    before = backlog.rows()
+    assert backlog.owner.http.post("/no-savepoint").status_code == 200
+    assert backlog.rows() == before
+
+
+# --- call-another-service.md
+
+
+class Service:
+    """The other service. Its answer is complete after `seconds`."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.answer = 200, '{"summary": "Short"}'
+        self.calls: list[str] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+
+    @contextmanager
+    def serving(self) -> Iterator["Service"]:
+        Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+
+    def _handler(service) -> type[BaseHTTPRequestHandler]:  # noqa: N805  # the handler's methods have the name self
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                service.calls.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                status, body = service.answer
+                with suppress(OSError):  # the client did not wait
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    for byte in body.encode():  # one by one, so that no step exceeds the timeouts of httpx
+                        time.sleep(service.seconds / len(body))
+                        self.wfile.write(bytes([byte]))
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with Service().serving() as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def summaries(new_copy: NewCopy, service: Service) -> Iterator[Site]:
+    copy = new_copy("service")
+    assert list(copy.follow("call-another-service.md")) == ["make openapi", "make check"]
+    (wrong,) = (text for _, text in blocks("call-another-service.md") if text.startswith("# Wrong\n"))
+    (copy.root / "extended.py").write_text(f"""
+import time
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
+from auth import CurrentUser
+from crud.todo import toggle_todo
+from db import SessionDep
+from errors import found
+from main import app
+from routers.routing import add_routers, api_router
+from summaries import summarize
+
+loop, api, plain = api_router("/loop"), api_router("/threads", route_class=APIRoute), APIRouter(prefix="/plain")
+
+
+@loop.post("")
+@api.post("")
+@plain.post("")
+def block(user: CurrentUser, session: SessionDep, todo_id: UUID, seconds: float) -> None:
+    time.sleep(seconds)
+    toggle_todo(session, user.id, todo_id)
+
+
+@loop.post("/wrong/{{todo_id}}")
+async def wrong(user: CurrentUser, session: SessionDep, todo_id: UUID) -> None:
+{indent(wrong, "    ")}
+
+add_routers(app, loop, api, plain)
+""")
+    with served(copy, "extended:app", SUMMARY_URL=service.url, DB_POOL_SIZE="1") as site:
+        yield site
+
+
+@pytest.fixture(autouse=True)
+def _usual_answer(service: Service) -> None:
+    service.seconds, service.answer = 0, (200, '{"summary": "Short"}')
+    service.calls.clear()
+
+
+def test_call_another_service_changes_five_files(summaries: Site) -> None:
+    changed = {"config.py", "main.py", "requirements.in", "routers/summaries.py", "summaries.py"}
+    assert summaries.copy.changed() - {"extended.py"} == changed
+
+
+def test_a_summary_replaces_the_description(summaries: Site, service: Service) -> None:
+    todo = summaries.owner.create("Travel", description="To the sea, by train")
+    url = f"/api/todos/{todo['id']}/summary"
+    expect_unauthorized(summaries.anonymous.post(url), "There is no token")
+    expect_none(summaries.stranger.http.post(url))
+    assert service.calls == []
+    answer = summaries.owner.http.post(url)
+    assert answer.status_code == 200
+    assert answer.json() == todo | {"description": "Short", "updated_at": answer.json()["updated_at"]}
+    assert service.calls == ['{"text":"To the sea, by train"}']
+
+
+FAILURES = {
+    "an error": (500, '{"summary": "Short"}'),
+    "no JSON": (200, "<html>"),
+    "other JSON": (200, "[]"),
+    "too long": (200, json.dumps({"summary": "x" * 2001})),
+    "not storable": (200, '{"summary": "\\u0000"}'),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_of_the_service_is_503(summaries: Site, service: Service, failure: str) -> None:
+    todo = summaries.owner.create()
+    service.answer = FAILURES[failure]
+    answer = summaries.owner.http.post(f"/api/todos/{todo['id']}/summary")
+    expect_unavailable(answer, "The service for summaries does not answer")
+    assert summaries.owner.http.get(f"/api/todos/{todo['id']}").json() == todo
+
+
+def test_a_service_that_does_not_answer_is_503_after_5_seconds(summaries: Site, service: Service) -> None:
+    todo = summaries.owner.create()
+    service.seconds = 6
+    began = time.monotonic()
+    answer = summaries.owner.http.post(f"/api/todos/{todo['id']}/summary")
+    expect_unavailable(answer, "The service for summaries does not answer")
+    assert 4.9 < time.monotonic() - began < 5.9
+
+
+def while_waiting(site: Site, url: str, number: int = 5) -> tuple[float, float, list[httpx.Response]]:
+    """Send concurrent requests that last a second.
+
+    Returns:
+        How long they and the slowest of some other requests lasted, and the answers.
+    """
+    began = time.monotonic()
+    with ThreadPoolExecutor(number) as pool:
+        answers = [pool.submit(site.owner.http.post, url) for _ in range(number)]
+        time.sleep(0.3)
+        slowest = 0.0
+        for _ in range(5):
+            asked = time.monotonic()
+            assert site.stranger.http.get("/api/todos").status_code == 200
+            slowest = max(slowest, time.monotonic() - asked)
+    return time.monotonic() - began, slowest, [answer.result() for answer in answers]
+
+
+def test_requests_that_wait_for_a_service_delay_no_others(summaries: Site, service: Service) -> None:
+    todo = summaries.owner.create()
+    service.seconds = 1
+    lasted, slowest, answers = while_waiting(summaries, f"/api/todos/{todo['id']}/summary")
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert 1 <= lasted < 1.7, "all five at the same time"
+    assert slowest < 0.3, "with one connection for all"
+    assert len(service.calls) == 5
+
+
+def test_a_background_task_runs_after_the_answer(summaries: Site, service: Service) -> None:
+    todo = summaries.owner.create()
+    url = f"/api/todos/{todo['id']}/summary/later"
+    expect_unauthorized(summaries.anonymous.post(url), "There is no token")
+    expect_none(summaries.stranger.http.post(url))
+    service.seconds = 0.5
+    answer = summaries.owner.http.post(url)
+    assert (answer.status_code, answer.json()) == (202, todo)
+    one = f"/api/todos/{todo['id']}"
+    assert summaries.owner.http.get(one).json() == todo
+    wait_for(lambda: summaries.owner.http.get(one).json()["description"] == "Short")
+
+    service.seconds, service.answer = 0, (500, "")
+    assert summaries.owner.http.post(url).status_code == 202
+    wait_for(lambda: "The service for summaries does not answer" in summaries.api.log.read_text())
+
+
+@pytest.mark.parametrize("router", ["threads", "plain"])
+def test_an_endpoint_in_a_thread_may_block(summaries: Site, router: str) -> None:
+    todo = summaries.owner.create()
+    path = f"/api/{router}" if router == "threads" else "/plain"
+    expect_unauthorized(summaries.anonymous.post(f"{path}?todo_id={todo['id']}&seconds=0"), "There is no token")
+    lasted, slowest, answers = while_waiting(summaries, f"{path}?todo_id={todo['id']}&seconds=1")
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert lasted < 1.7
+    assert slowest < 0.3
+    assert summaries.owner.http.get(f"/api/todos/{todo['id']}").json()["completed"] is True
+
+
+def test_the_log_names_an_endpoint_that_blocks_the_loop(summaries: Site) -> None:
+    (line,) = (text.strip() for language, text in blocks("call-another-service.md") if language == "text")
+    todo = summaries.owner.create()
+    summaries.owner.http.post(f"/api/loop?todo_id={todo['id']}&seconds=0.2")
+    summaries.owner.http.post(f"/api/loop?todo_id={todo['id']}&seconds=0.3")
+    logged = re.findall(r"^WARNING todo.db: (block blocked .*)$", summaries.api.log.read_text(), re.MULTILINE)
+    assert [re.sub(r"3\d\d", "1000", message).replace("block ", "summarize_todo ", 1) for message in logged] == [line]
+
+
+def test_a_transaction_that_waits_for_a_service_delays_others(summaries: Site, service: Service) -> None:
+    todo = summaries.owner.create()
+    service.seconds = 1
+    _, slowest, answers = while_waiting(summaries, f"/api/loop/wrong/{todo['id']}", 1)
+    assert answers[0].status_code == 200
+    assert slowest > 0.5

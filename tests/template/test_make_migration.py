@@ -1,0 +1,354 @@
+"""`make migration` writes files that run, on one copy of the project with a field of each type."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Database
+from tests.expect import expect_unavailable
+from tests.issuer import Issuer
+from tests.live import ROOT, environment, running
+from tests.test_stacks import STACKS
+
+FIELDS = """    priority: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    level: Level = Field(default=Level.LOW, sa_column_kwargs={"server_default": text("'LOW'")})
+    size: Size | None = None
+    other_size: Size | None = None
+    reviewer_id: UserId | None = Field(
+        default=None,
+        sa_type=USER_ID_COLUMN_TYPE,
+        foreign_key=f"{USER_TABLE.fullname}.id",
+        ondelete="SET NULL",
+        index=True,
+    )
+    label_id: int | None = Field(default=None, foreign_key="label.id", ondelete="SET NULL")
+    slug: str | None = Field(default=None, unique=True)
+    due: datetime | None = None
+    tags: list[str] = Field(default_factory=list, sa_type=ARRAY(Text), sa_column_kwargs={"server_default": "{}"})
+"""
+ARGUMENTS = """        Index("todo_open_idx", "user_id", postgresql_where=text("NOT completed")),
+        Index("todo_title_idx", text("lower(title)")),
+        UniqueConstraint("user_id", "priority", "id"),
+        CheckConstraint("priority < 9", name="todo_priority_check"),
+"""
+IMPORTS = """from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ARRAY, CheckConstraint, UniqueConstraint
+
+from models.note import Level
+from models.user import USER_ID_COLUMN_TYPE, USER_TABLE, UserId
+"""
+SIZE = '''class Size(StrEnum):
+    """A size."""
+
+    SMALL = "small"
+    LARGE = "large"
+
+
+'''
+CHANGES = {
+    "from uuid import UUID\n": IMPORTS,
+    "class Todo(Owned, table=True):\n": f"{SIZE}class Todo(Owned, table=True):\n",
+    "    __table_args__ = (\n": f"    __table_args__ = (\n{ARGUMENTS}",
+    "    updated_at: datetime | None = None\n": f"    updated_at: datetime | None = None\n{FIELDS}",
+    "    completed: bool = False\n": "    completed: bool = False\n    priority: int = 0\n",
+    "    completed: bool\n": "    completed: bool\n    priority: int\n",
+}
+"""Lines of models/todo.py, and what a team makes of them."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the project, in a folder with a space in its name."""
+
+    root: Path
+
+    def run(self, *command: str, code: int = 0, **variables: Any) -> str:
+        """Run a Python module in the copy, and return its output."""
+        variables = {"BETTER_AUTH_URL": "http://127.0.0.1:1", "PYTHONPATH": str(self.root), **variables}
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=self.root,
+            env=environment(**variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout
+        return done.stdout
+
+    def file(self, number: str) -> Path:
+        """Return the migration with this number."""
+        (path,) = (self.root / "db" / "migrations" / "versions").glob(f"{number}_*.py")
+        return path
+
+    def alembic(self, *commands: str, **variables: Any) -> str:
+        """Run commands of Alembic's in one process, and return their output."""
+        code = "import sys\nfrom alembic.config import main\nfor command in sys.argv[1:]:\n    main(command.split())"
+        return self.run("-c", code, *commands, **variables)
+
+    def change(self, model: str, changes: dict[str, str]) -> None:
+        """Replace parts of a model."""
+        path = self.root / "models" / f"{model}.py"
+        code = path.read_text()
+        for old, new in changes.items():
+            assert code.count(old) == 1, old
+            code = code.replace(old, new)
+        path.write_text(code)
+
+    def duplicate(self, root: Path) -> "Copy":
+        """Copy it again."""
+        shutil.copytree(self.root, root, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+        return Copy(root)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    root = tmp_path_factory.mktemp("copies") / "my app"
+    kept = shutil.ignore_patterns(".*", "tests", "docs", "examples", "benchmarks", "node_modules", "__pycache__")
+    shutil.copytree(ROOT, root, ignore=kept)
+    shutil.copy(Path(__file__).with_name("note.py"), root / "models")
+    copy = Copy(root)
+    copy.change("todo", CHANGES)
+    copy.run("-m", "ruff", "check", "--fix", "--quiet", "models")
+    copy.run("-m", "ruff", "format", "--quiet", "models")
+    return copy
+
+
+@pytest.fixture(scope="module")
+def written(copy: Copy) -> Copy:
+    answer = copy.run("-m", "dev", "migration", "add everything")
+    assert answer == ("Wrote db/migrations/versions/0002_add_everything.py. Read it, and then run make migrate.\n")
+    return copy
+
+
+@pytest.fixture(scope="module")
+def database(new_database: Callable[..., Database], copy: Copy) -> Database:
+    """A database at version 0001, with a row in `todo`."""
+    database = new_database()
+    subprocess.run(
+        [sys.executable, "-m", "db"],
+        env=environment(DATABASE_URL=database.api_url, BETTER_AUTH_URL="http://127.0.0.1:1"),
+        cwd=copy.root.parent,
+        check=True,
+    )
+    database.add_user("somebody")
+    database.execute("INSERT INTO todo (user_id, title) VALUES ('somebody', 'old')")
+    return database
+
+
+@pytest.fixture(scope="module")
+def migrated(written: Copy, database: Database) -> Copy:
+    assert "version 0002" in written.run("-m", "db", DATABASE_URL=database.api_url)
+    return written
+
+
+def test_the_file_names_no_type_of_sqlmodel(written: Copy) -> None:
+    code = written.file("0002").read_text()
+    assert "sqlmodel" not in code
+    assert "UTCDateTime" not in code
+    assert "# ###" not in code
+
+
+def test_the_copy_passes_its_checks(written: Copy) -> None:
+    written.run("-m", "ruff", "check", "models", "db")
+    written.run("-m", "ruff", "format", "--check", "models", "db")
+    if (cache := ROOT / ".mypy_cache").exists():  # which saves 6 s
+        shutil.copytree(cache, written.root / ".mypy_cache")
+    written.run("-m", "mypy", "models", "db/migrations")
+
+
+def test_rows_get_the_defaults_of_new_fields(migrated: Copy, database: Database) -> None:
+    assert migrated
+    assert database.execute("SELECT title, priority, level, size, tags FROM todo") == [("old", 0, "LOW", None, [])]
+
+
+ROW = """
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import create_engine
+from sqlmodel import Session, select
+
+from config import settings
+from models.note import Level, Mood, Note, Odd
+from models.todo import Size, Todo
+
+fields = dict(
+    name="a", bounded="12345", title="Title", description="", number=2, flag=True, ratio=0.5,
+    at=datetime(2026, 11, 24, 9, tzinfo=timezone(timedelta(hours=1))), moment=datetime(1, 1, 2, tzinfo=UTC),
+    day=date(2026, 11, 24), clock=time(9, 30), span=timedelta(days=2, seconds=3), price=Decimal("12.30"),
+    amount=Decimal("0.12345678901234567890"), key=UUID(int=5), raw=b"\\0\\xff", mood=Mood.bad, level=Level.HIGH,
+    other_level=Level.LOW, levels=[Level.LOW, Level.HIGH], odd=Odd.percent, data={"a": [1]}, binary_data={"b": None},
+    tags=["x", "it's"], checked=1,
+)
+fields |= {f"optional_{name}": fields[name] for name in (
+    "name", "bounded", "number", "flag", "ratio", "at", "day", "clock", "span", "price", "key", "raw", "mood", "data",
+    "binary_data", "tags")}
+engine = create_engine(settings.database_url)
+with Session(engine) as session:
+    session.add(Note(user_id="somebody", **fields))
+    session.add(Note(user_id="somebody", **{
+        name: value for name, value in fields.items() if not name.startswith("optional_")
+    } | {"name": "b", "key": UUID(int=6)}))
+    session.add(Todo(user_id="somebody", title="new", size=Size.LARGE, reviewer_id="somebody", tags=["x"]))
+    session.commit()
+with Session(engine) as session:
+    note, other = session.exec(select(Note).order_by(Note.name)).all()
+    assert {name: getattr(note, name) for name in fields} == fields
+    assert {getattr(other, name) for name in fields if name.startswith("optional_")} == {None}
+    assert (note.text_default, note.counted, note.doubled) == ("100% of :x, it's", 1, 4)
+    assert len(note.random_default) == 32
+    todo = session.exec(select(Todo).where(Todo.size == Size.LARGE)).one()
+    assert (todo.size, todo.level, todo.tags, todo.reviewer_id) == (Size.LARGE, "low", ["x"], "somebody")
+engine.dispose()
+"""
+
+
+def test_each_type_is_stored_and_read(migrated: Copy, database: Database) -> None:
+    migrated.run("-c", ROW, DATABASE_URL=database.api_url)
+
+
+def test_the_api_serves_the_new_field(migrated: Copy, database: Database, issuer: Issuer) -> None:
+    with (
+        running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin, PYTHONPATH=str(migrated.root)) as api,
+        api.client(issuer.token("somebody")) as http,
+    ):
+        assert http.post("/api/todos", json={"title": "sent", "priority": 3}).json()["priority"] == 3
+        assert {todo["title"]: todo["priority"] for todo in http.get("/api/todos").json()}["old"] == 0
+        answer = http.get("/openapi.json").json()["components"]["schemas"]["TodoRead"]
+        assert "priority" in answer["required"]
+
+        database.execute("ALTER TABLE note RENAME TO moved")
+        expect_unavailable(http.get("/ready"), "There is no table note, and the schema is at version 0002.")
+        database.execute("ALTER TABLE moved RENAME TO note")
+
+
+def test_a_downgrade_removes_all_and_an_upgrade_follows(migrated: Copy, database: Database) -> None:
+    types = "SELECT typname FROM pg_type WHERE typtype = 'e' ORDER BY 1"
+    assert database.execute(types) == [("level",), ("mood",), ("odd",), ("size",)]
+    sql = migrated.alembic("downgrade 0001", "upgrade 0001:0002 --sql", DATABASE_URL=database.api_url)
+    assert sql.count("CREATE TYPE level AS ENUM ('LOW', 'HIGH')") == 1
+    assert database.execute(types) == []
+    assert database.execute("SELECT to_regclass('note'), to_regclass('label')") == [(None, None)]
+    (columns,) = database.execute("SELECT count(*) FROM information_schema.columns WHERE table_name = 'todo'")
+    assert columns == (7,)
+    migrated.run("-m", "db", DATABASE_URL=database.api_url)
+    assert database.execute("SELECT count(*) FROM todo WHERE title = 'old'") == [(1,)]
+
+
+def test_make_migration_finds_nothing_to_do_again(written: Copy) -> None:
+    answer = written.run("-m", "dev", "migration", "again")
+    assert answer == "The models and the migrations agree. There is nothing to do.\n"
+    assert not list(written.root.glob("db/migrations/versions/0003*"))
+
+
+@pytest.mark.parametrize("stack", ["built-in, serial", "Neon Auth"])
+def test_the_file_has_the_ids_of_each_stack(new_database: Callable[..., Database], written: Copy, stack: str) -> None:
+    database = new_database(better_auth=False)
+    database.execute(STACKS[stack].ddl)
+    settings = {"DATABASE_URL": database.api_url, **STACKS[stack].settings}
+    written.alembic("upgrade head", "check", **settings)
+    types = "SELECT DISTINCT data_type FROM information_schema.columns WHERE column_name IN ('user_id', 'reviewer_id')"
+    assert database.execute(types) == [(STACKS[stack].settings["BETTER_AUTH_ID_TYPE"],)]
+    user = STACKS[stack].ids[0]
+    STACKS[stack].add_user(database, user)
+    database.execute("INSERT INTO label (user_id) VALUES (%s)", (user,))
+    database.execute("INSERT INTO todo (user_id, title, reviewer_id) VALUES (%s, 'x', %s)", (user, user))
+    database.execute(f"DELETE FROM {STACKS[stack].table}")
+    assert database.execute("SELECT id FROM label UNION ALL SELECT priority FROM todo") == []
+    written.alembic("downgrade 0001", "upgrade head", **settings)
+
+
+REFUSED = {
+    "    flag: bool\n": """    flag: bool
+    added: int
+    number_by_python: int = 5
+    text_by_python: str = "it's"
+    mood_by_python: Mood = Mood.good
+    list_by_python: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    size: Size | None = None
+""",
+    "    optional_ratio: float | None = None\n": "    optional_ratio: float\n",
+    'CheckConstraint("number IN (1, 2)", name="note_number_check")': 'CheckConstraint("number IN (1, 2)")',
+    '    HIGH = "high"\n': '    TOP = "top"\n',
+    "class Label(": 'class Size(StrEnum):\n    BIG = "big"\n\n\nclass Label(',
+}
+REFUSALS = """\
+The table note has a check without a name: number IN (1, 2). Name it: CheckConstraint(..., name="note_..._check")
+{}added{}"..."{}
+{}number_by_python{}"5"{}
+{}text_by_python{}"'it''s'"{}
+{}mood_by_python{}"'good'"{}
+{}list_by_python{}"'{{}}'"{}
+{}optional_ratio{}"..."{}
+Two Enums with different values have the name size. Rename one of them.
+The type level has the values LOW, HIGH, and the Enum has LOW, TOP. PostgreSQL can only add values. Keep the others in \
+their order, or write this migration by hand.
+"""
+
+
+def test_changes_that_cannot_run_are_refused(migrated: Copy, database: Database, tmp_path: Path) -> None:
+    changed = migrated.duplicate(tmp_path / "copy")
+    changed.change("note", REFUSED)
+    command = ("-m", "alembic", "revision", "--autogenerate", "--message", "x")
+    answer = changed.run(*command, code=1, DATABASE_URL=database.api_url)
+    required = (
+        "The column note.",
+        " is required, and rows that exist have no value for it. Give the field a server_default, or make it optional:"
+        ' Field(..., sa_column_kwargs={"server_default": text(',
+        ")})",
+    )
+    assert answer == REFUSALS.format(*required * 6)
+    assert not list(changed.root.glob("db/migrations/versions/0003*"))
+
+
+@pytest.mark.parametrize("name", ['a "quoted" name', "a\\b", "two\nlines", "x" * 81])
+def test_a_name_that_is_no_docstring_is_refused(copy: Copy, name: str) -> None:
+    answer = copy.run("-m", "dev", "migration", name, code=2)
+    assert answer.startswith("The name of a migration")
+
+
+LATER = {
+    '    HIGH = "high"\n': '    MEDIUM = "medium"\n    HIGH = "high"\n    TOP = "top"\n',
+    "    raw: bytes\n": "",
+    "    mood: Mood\n": "",
+    "    optional_mood: Mood | None = None\n": "",
+    "    bounded: str = Field(max_length=5)\n": "    bounded: str = Field(max_length=9)\n",
+    "    optional_number: int | None = None\n": (
+        '    optional_number: int = Field(sa_column_kwargs={"server_default": text("7")})\n'
+    ),
+}
+"""Fields that change, and fields that go."""
+
+
+def test_fields_and_tables_change_and_go(migrated: Copy, database: Database, tmp_path: Path) -> None:
+    changed = migrated.duplicate(tmp_path / "copy")
+    changed.change("note", LATER)
+    note = changed.root / "models" / "note.py"
+    code = note.read_text()
+    code = code[: code.index("class NoteLabel(")] + code[code.index("class NoteLabel(") :].partition("\n\n\n")[2]
+    start, end = code.index("class Label("), code.index("class Note(")
+    note.write_text(code[:start] + code[end:])
+    label = '    label_id: int | None = Field(default=None, foreign_key="label.id", ondelete="SET NULL")\n'
+    changed.change("todo", {label: ""})
+    changed.run("-m", "dev", "migration", "change everything")
+
+    migrated.run("-c", ROW, DATABASE_URL=database.api_url)
+    assert "version 0003" in changed.run("-m", "db", DATABASE_URL=database.api_url)
+    assert database.execute("SELECT optional_number FROM note ORDER BY name") == [(2,), (7,)]
+    assert database.execute("SELECT to_regclass('label'), to_regtype('mood')") == [(None, None)]
+    database.execute("UPDATE note SET level = 'MEDIUM'")
+    changed.alembic("downgrade 0002", DATABASE_URL=database.api_url)
+    assert database.execute("SELECT DISTINCT mood, raw, level FROM note") == [(None, None, "MEDIUM")]
+    assert database.execute("SELECT count(*) FROM label") == [(0,)]
+    changed.alembic("upgrade head", DATABASE_URL=database.api_url)

@@ -1,0 +1,178 @@
+"""Test the number of connections that threads, greenlets and event loops use together."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Database
+from tests.live import environment
+
+PREAMBLE = """
+import asyncio
+import time
+from threading import Thread
+
+from pydantic import BaseModel
+from sqlalchemy import bindparam, func, select
+from sqlmodel import Session
+
+from db.engine import pool
+from db.greenlets import run_in_greenlet
+from db.session import RequestSession
+from db.statement import Statement
+from db.transaction import engine
+from db.waiting import slots
+from errors import Unavailable
+
+
+class Slept(BaseModel):
+    slept: str
+
+
+SLEEP = Statement(Slept, select(func.pg_sleep(bindparam("seconds")).label("slept")))
+
+
+def sleep(seconds):
+    return [row.slept for row in SLEEP.all(RequestSession(), seconds=seconds)]
+
+
+def sleep_in_transaction(seconds):
+    with RequestSession() as session, session.begin():
+        return [row.slept for row in SLEEP.all(session, seconds=seconds)]
+"""
+
+CANCELLED = """
+async def abandon(sleep):
+    asleep = asyncio.create_task(run_in_greenlet(sleep, 60))
+    while pool.pool.checkedout() == 0:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    for _ in range(3):
+        assert await run_in_greenlet(sleep, 0) == [""], "another one is served meanwhile"
+    asleep.cancel()
+    (error,) = await asyncio.gather(asleep, return_exceptions=True)
+    return type(error).__name__, pool.pool.checkedout()
+
+
+async def main():
+    for function in (sleep, sleep, sleep_in_transaction, sleep_in_transaction):
+        print(await abandon(function))
+
+
+asyncio.run(main())
+"""
+
+WAITERS_CANCELLED = """
+async def main():
+    holders = [asyncio.create_task(run_in_greenlet(sleep, 0.5)) for _ in range(2)]
+    await asyncio.sleep(0.1)
+    waiters = [asyncio.create_task(run_in_greenlet(sleep, 0)) for _ in range(20)]
+    await asyncio.sleep(0.1)
+    for waiter in waiters[::2]:
+        waiter.cancel()
+    await asyncio.gather(*holders, *waiters, return_exceptions=True)
+    print(sum(waiter.cancelled() for waiter in waiters), sum(not waiter.cancelled() for waiter in waiters))
+    print(await asyncio.gather(*(run_in_greenlet(sleep, 0) for _ in range(4))))
+
+
+asyncio.run(main())
+"""
+
+GRANTED_AND_CANCELLED = """
+async def main():
+    slot = slots.acquire()
+    waiter = asyncio.create_task(run_in_greenlet(sleep, 0))
+    await asyncio.sleep(0.1)
+    slots.release(slot)
+    waiter.cancel()
+    await asyncio.gather(waiter, return_exceptions=True)
+    print(await run_in_greenlet(sleep, 0))
+
+
+asyncio.run(main())
+"""
+
+TWO_LOOPS = """
+async def many():
+    return await asyncio.gather(*(run_in_greenlet(sleep, 0.01) for _ in range(30)))
+
+
+results = []
+threads = [Thread(target=lambda: results.extend(asyncio.run(many()))) for _ in range(3)]
+threads += [Thread(target=lambda: results.append(sleep_in_transaction(0.01))) for _ in range(10)]
+for thread in threads:
+    thread.start()
+most = 0
+while any(thread.is_alive() for thread in threads):
+    most = max(most, pool.pool.checkedout())
+print(len(results), most)
+"""
+
+ABANDONED = """
+def begin(loop):
+    async def holds():
+        task = asyncio.ensure_future(run_in_greenlet(sleep, 30))
+        while pool.pool.checkedout() < 1:
+            await asyncio.sleep(0.01)
+        waits = asyncio.ensure_future(run_in_greenlet(sleep, 30))
+        await asyncio.sleep(0.1)
+        return task, waits
+    return loop.run_until_complete(holds())
+
+
+first = asyncio.new_event_loop()
+tasks = begin(first)  # the loop is not run again
+began = time.monotonic()
+print(asyncio.run(run_in_greenlet(sleep, 0)), sleep(0), time.monotonic() - began < 1)
+"""
+
+TIMED_OUT = """
+async def main():
+    slot = slots.acquire()
+    answers = await asyncio.gather(*(run_in_greenlet(sleep, 0) for _ in range(5)), return_exceptions=True)
+    print({type(answer).__name__ for answer in answers})
+    slots.release(slot)
+    try:
+        await run_in_greenlet(sleep, 0.8)
+    except Exception as error:
+        print(type(error).__name__)
+    print(await run_in_greenlet(sleep, 0))
+
+
+asyncio.run(main())
+"""
+
+SCRIPTS = {
+    "cancelled": (CANCELLED, "2", "10", ["('CancelledError', 0)"] * 4),
+    "waiters cancelled": (WAITERS_CANCELLED, "2", "10", ["10 10", "[[''], [''], [''], ['']]"]),
+    "granted and cancelled": (GRANTED_AND_CANCELLED, "1", "1", ["['']"]),
+    "two loops and threads": (TWO_LOOPS, "2", "10", ["100 2"]),
+    "an abandoned loop": (ABANDONED, "1", "10", ["[''] [''] True"]),
+    "timed out": (TIMED_OUT, "1", "0.5", ["{'Unavailable'}", "OperationalError", "['']"]),
+}
+
+
+@pytest.mark.parametrize(("script", "size", "timeout", "expected"), SCRIPTS.values(), ids=SCRIPTS)
+def test_slots_bound_the_connections_and_are_never_lost(
+    new_database: Callable[..., Database], tmp_path: Path, script: str, size: str, timeout: str, expected: list[str]
+) -> None:
+    variables = environment(
+        DATABASE_URL=new_database().api_url,
+        BETTER_AUTH_URL="http://127.0.0.1:1",
+        DB_POOL_SIZE=size,
+        DB_TIMEOUT=timeout,
+        PYTHONWARNINGS="",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", PREAMBLE + script],
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.splitlines() == expected, done.stderr
