@@ -2,10 +2,12 @@
 
 import logging
 import re
+from collections import deque
 from time import perf_counter
 from urllib.parse import quote
 from uuid import uuid4
 
+from anyio import CancelScope
 from fastapi import Request
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.datastructures import Headers, MutableHeaders
@@ -74,6 +76,38 @@ class CORS(CORSMiddleware):
         await answer(scope, receive, send)
 
 
+class Client:
+    """The `receive` of a request (ASGI), which also tells whether the client is still there."""
+
+    __slots__ = ("_left", "_pending", "_receive")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._pending: deque[Message] = deque()
+        self._left = False
+
+    async def __call__(self) -> Message:
+        """Return the next message of the client."""
+        return self._pending.popleft() if self._pending else await self._receive()
+
+    async def has_left(self) -> bool:
+        """Return whether the client closed its connection. It does not wait.
+
+        A part of the body that has arrived is kept for the app. If more follow, this is not known.
+        """
+        while not self._left:
+            with CancelScope() as at_once:
+                at_once.cancel()
+                message = await self._receive()
+            if at_once.cancelled_caught:
+                break
+            self._pending.append(message)
+            self._left = message["type"] == "http.disconnect"
+            if message.get("more_body", False):
+                break
+        return self._left
+
+
 class Guard:
     """Refuse bodies over `MAX_BODY`, and answer a crash with a readable 500.
 
@@ -89,7 +123,8 @@ class Guard:
             return
         state = scope["state"]
         try:
-            await self.app(scope, await _bounded(scope, receive), send)
+            state["client"] = client = Client(await _bounded(scope, receive))
+            await self.app(scope, client, send)
         except Exception as error:
             if state["status"]:
                 log.exception("crash after the answer to request %s", state["request_id"])

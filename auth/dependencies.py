@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from auth.keys import FETCH_WINDOW, KeySet, KeysUnavailable
 from auth.tokens import InvalidToken, TokenVerifier
 from config import settings
-from db import require_schema
+from db import requester, require_schema
 from errors import Unauthorized, Unavailable
 from models.user import UserId, parse_user_id
 
@@ -51,6 +51,7 @@ class BetterAuthToken(HTTPBearer):
             unavailable = Unavailable(str(error))
             unavailable.headers = {"Retry-After": f"{FETCH_WINDOW:.0f}"}
             raise unavailable from None
+        requester.set(subject)
         try:
             return AuthenticatedUser(parse_user_id(subject))
         except ValueError:

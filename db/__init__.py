@@ -4,6 +4,7 @@ from db.greenlets import GreenletMiddleware
 from db.results import columns
 from db.schema import lifespan, report_database, require_schema
 from db.session import SessionDep, get_session, on_database_error
+from db.slots import requester
 from db.statement import Statement
 from db.transaction import engine
 
@@ -17,5 +18,6 @@ __all__ = [
     "lifespan",
     "on_database_error",
     "report_database",
+    "requester",
     "require_schema",
 ]

@@ -13,7 +13,8 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from config import settings
 from db.greenlets import run_off_loop
-from db.waiting import Slot, at_most, remaining, slots
+from db.slots import Slot, slots
+from db.waiting import at_most, remaining
 
 log = logging.getLogger("todo.db")
 
@@ -102,7 +103,7 @@ pool = create_engine(
     pool_reset_on_return=None,
     use_native_hstore=False,  # otherwise there are two queries on each new connection
     pool_size=settings.db_pool_size,
-    max_overflow=-1,  # the slots (db/waiting.py) are the limit; nobody waits for the pool
+    max_overflow=-1,  # the slots (db/slots.py) are the limit; nobody waits for the pool
     pool_recycle=240,  # seconds; Neon suspends a compute, and drops its connections, after 300
     pool_use_lifo=True,  # so that connections that are not needed reach that age
     connect_args={"fallback_application_name": "todo-api"},

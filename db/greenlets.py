@@ -73,6 +73,14 @@ def may_wait() -> bool:
     return isinstance(getcurrent(), _Greenlet)
 
 
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop that runs in this thread, if one does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 def wait_for(awaitable: Awaitable[T]) -> T:
     """Wait for an awaitable in synchronous code that runs in a greenlet of this module."""
     return _run(awaitable.__await__())  # type: ignore[no-any-return]  # the awaitable's result

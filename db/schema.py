@@ -21,8 +21,9 @@ from db.engine import pool
 from db.errors import as_unavailable, was_lost
 from db.greenlets import run_in_greenlet, run_off_loop
 from db.migrations import newest, upgrade
+from db.slots import slots
 from db.user_table import inspect_tables
-from db.waiting import Waiting, remaining, slots
+from db.waiting import Waiting, remaining
 from errors import Unavailable
 
 log = logging.getLogger("todo.db")

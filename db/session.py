@@ -88,7 +88,8 @@ async def get_session(connection: HTTPConnection) -> Session:
     """
     scope: dict[str, Any] = connection.scope  # type: ignore[assignment]  # a MutableMapping that is a dict
     if scope["type"] == "http":
-        budget.set(Budget())
+        client = scope.get("state", {}).get("client")
+        budget.set(Budget(client and client.has_left))
     await require_schema()
     session = RequestSession()
     after_answer: AsyncExitStack = scope["fastapi_inner_astack"]

@@ -15,7 +15,7 @@ from db.errors import was_lost
 from db.plain_read import is_plain_read
 from db.results import reader
 from db.session import RequestSession
-from db.waiting import Waiting
+from db.waiting import Waiting, statement_limit
 from models.user import refuse_writes
 
 Read = TypeVar("Read", bound=BaseModel)
@@ -140,7 +140,7 @@ class Statement(Generic[Read]):
                 lease = Lease()
                 connection = lease.connection
                 with connection.cursor() as cursor:
-                    cursor.execute(self._sql, parameters)
+                    cursor.execute(statement_limit() + self._sql, parameters)
                     rows: list[Any] = cursor.fetchall()
                     if self._converters is None:
                         self._set_converters(cursor.description)

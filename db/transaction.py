@@ -21,7 +21,7 @@ from sqlalchemy import Engine, NullPool, event
 
 from db.engine import Lease, pool
 from db.plain_read import needs_transaction
-from db.waiting import Waiting
+from db.waiting import Waiting, statement_limit
 
 
 def _make() -> Any:
@@ -101,8 +101,15 @@ class TransactionConnection:
 
     def begin(self, *, plain_read: bool = False) -> str:
         """Return the SQL that has to come before the next statement."""
+        level, status = self._level, self._status()
+        if level == extensions.ISOLATION_LEVEL_AUTOCOMMIT or status == extensions.TRANSACTION_STATUS_INERROR:
+            # Some statements refuse a transaction. After an error only ROLLBACK is accepted.
+            return ""
+        return self._begin(plain_read) + statement_limit()
+
+    def _begin(self, plain_read: bool) -> str:
         level = self._level
-        if level == extensions.ISOLATION_LEVEL_AUTOCOMMIT or self._status() != extensions.TRANSACTION_STATUS_IDLE:
+        if self._status() != extensions.TRANSACTION_STATUS_IDLE:
             return ""
         modes = [f"ISOLATION LEVEL {_LEVELS[level]}"] if level in _LEVELS else []
         modes += [] if self.readonly is None else ["READ ONLY" if self.readonly else "READ WRITE"]
@@ -126,7 +133,7 @@ class TransactionConnection:
     def _end(self, command: str) -> None:
         if self._lease:
             with self.use() as connection, connection.cursor() as cursor:
-                cursor.execute(command)
+                cursor.execute(statement_limit() + command if command == "COMMIT" else command)
 
 
 _LEVELS = {

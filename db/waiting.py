@@ -1,14 +1,12 @@
-"""Limits of waiting: the time that a request may wait for the database, and the connections in use."""
+"""The time that a request may wait for the database, and how psycopg2 waits."""
 
 import asyncio
 import logging
 import select
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from math import ceil
-from threading import Event, Lock
 from time import monotonic
 from typing import Any
 
@@ -16,8 +14,8 @@ import psycopg2
 from psycopg2 import extensions
 
 from config import settings
-from db.greenlets import may_wait, wait_for
-from errors import Unavailable
+from db.cancel import cancel_statement
+from db.greenlets import may_wait, running_loop, wait_for
 
 log = logging.getLogger("todo.db")
 
@@ -25,10 +23,19 @@ _deadline: ContextVar[float] = ContextVar("deadline", default=float("inf"))
 
 
 class Budget:
-    """The seconds that one request may still wait for the database."""
+    """The seconds that one request may still wait for the database.
 
-    def __init__(self) -> None:
+    Args:
+        has_left: whether the client of the request closed its connection.
+    """
+
+    def __init__(self, has_left: Callable[[], Awaitable[bool]] | None = None) -> None:
         self.seconds = settings.db_timeout
+        self._has_left = has_left
+
+    def client_left(self) -> bool:
+        """Return whether the client closed its connection; `False` if that is not known."""
+        return self._has_left is not None and may_wait() and wait_for(self._has_left())
 
 
 budget: ContextVar[Budget | None] = ContextVar("budget", default=None)
@@ -38,6 +45,22 @@ budget: ContextVar[Budget | None] = ContextVar("budget", default=None)
 def remaining() -> float:
     """Return the seconds until the deadline; infinity if there is none."""
     return _deadline.get() - monotonic()
+
+
+_RESERVE = 100  # milliseconds in which the server's answer can arrive, before the client's side gives up
+
+
+def statement_limit() -> str:
+    """Return SQL that ends the statements after it in time; empty if there is no deadline.
+
+    PostgreSQL goes on with a statement whose client gave up. Such statements would use more
+    connections than DB_POOL_SIZE. The setting holds until the end of the transaction, so a pooler
+    does not pass it on to another client.
+    """
+    if (seconds := remaining()) == float("inf"):
+        return ""
+    left = int(seconds * 1000)
+    return f"SET LOCAL statement_timeout = {max(left - _RESERVE, left // 2, 1)};"
 
 
 @contextmanager
@@ -67,143 +90,27 @@ class Waiting:
             self._budget.seconds -= monotonic() - self._began
 
 
-class Slot:
-    """The right to use one connection, until it is released."""
-
-    __slots__ = ("loop",)
-
-    def __init__(self, loop: asyncio.AbstractEventLoop | None) -> None:
-        self.loop = loop
-
-
-class _Waiter:
-    """A caller that waits for a slot, on an event loop or in a thread."""
-
-    def __init__(self) -> None:
-        self.slot: Slot | None = None
-        self.loop = asyncio.get_running_loop() if may_wait() else None
-        self._future = self.loop.create_future() if self.loop else None
-        self._event = Event()
-
-    def wait(self, seconds: float) -> None:
-        """Wait until a slot is granted, or the time is up."""
-        if self.loop is None or self._future is None:
-            self._event.wait(None if seconds == float("inf") else max(0, seconds))
-            return
-        timer = self.loop.call_later(min(max(0, seconds), 86_400), self._end)
-        try:
-            wait_for(self._future)
-        finally:
-            timer.cancel()
-
-    def grant(self, slot: Slot) -> None:
-        """Grant the slot, and resume the caller, from any thread."""
-        self.slot = slot
-        if self.loop is None:
-            self._event.set()
-        else:
-            with suppress(RuntimeError):  # the loop was closed just now: `Slots` takes the slot back
-                self.loop.call_soon_threadsafe(self._end)
-
-    def _end(self) -> None:
-        if self._future and not self._future.done():
-            self._future.set_result(None)
-
-
-class Slots:
-    """A number of slots, for all threads and event loops of the process in order of arrival.
-
-    Some hosts run each call on an event loop of its own. A slot that a stopped loop still has is
-    taken back when somebody needs it.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._free = count
-        self._used: set[Slot] = set()
-        self._waiters: deque[_Waiter] = deque()
-        self._lock = Lock()
-
-    def acquire(self) -> Slot:
-        """Return a slot; wait for one until the deadline.
-
-        Raises:
-            Unavailable: none was free in time.
-        """
-        with self._lock:
-            if not self._free:
-                self._reclaim()
-            if self._free:
-                return self._grant(_running_loop())
-            waiter = _Waiter()
-            self._waiters.append(waiter)
-        try:
-            waiter.wait(remaining())
-        except BaseException:
-            if slot := self._leave(waiter):
-                self.release(slot)
-            raise
-        if slot := self._leave(waiter):
-            return slot
-        raise Unavailable("The database is busy. No connection was free in time.")
-
-    def _leave(self, waiter: _Waiter) -> Slot | None:
-        with self._lock, suppress(ValueError):
-            self._waiters.remove(waiter)
-            if self._free:  # a waiter with a stopped event loop was passed over
-                waiter.slot = self._grant(waiter.loop)
-        return waiter.slot
-
-    def release(self, slot: Slot) -> None:
-        """Make a slot free for the next caller."""
-        with self._lock:
-            if slot not in self._used:
-                return  # it was taken back
-            self._used.remove(slot)
-            self._free += 1
-            self._serve()
-
-    def _grant(self, loop: asyncio.AbstractEventLoop | None) -> Slot:
-        self._free -= 1
-        slot = Slot(loop)
-        self._used.add(slot)
-        return slot
-
-    def _serve(self) -> None:
-        for waiter in self._waiters:
-            if waiter.loop is None or waiter.loop.is_running():
-                self._waiters.remove(waiter)
-                waiter.grant(self._grant(waiter.loop))
-                return
-
-    def _reclaim(self) -> None:
-        for slot in [slot for slot in self._used if slot.loop and not slot.loop.is_running()]:
-            self._used.remove(slot)
-            self._free += 1
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-slots = Slots(settings.db_pool_size)
-
-
 def _wait(connection: Any) -> None:
     """Wait for the server until the deadline; libpq by itself would wait without a limit.
 
     psycopg2 calls this whenever it waits, also while it connects. A limit on the server's side
     would not bound the wait: a server that does not answer does not enforce its own.
+
+    If the caller is cancelled, the server is told so. psycopg2 then closes the connection.
     """
     on_loop = may_wait()
-    if not on_loop and _running_loop():
+    if not on_loop and running_loop():
         log.warning("a session outside of a request blocks the event loop: see docs/how-to/call-another-service.md")
     while (state := connection.poll()) != extensions.POLL_OK:
         seconds, socket = max(0, remaining()), connection.fileno()
         wait = _wait_on_loop if on_loop else _wait_in_thread
-        if not wait(socket, state, seconds):
+        try:
+            is_in_time = wait(socket, state, seconds)
+        except BaseException:
+            if on_loop:
+                cancel_statement(connection)
+            raise
+        if not is_in_time:
             # A connection that is being made has no close(). Its socket is closed when nothing
             # refers to it, and the traceback would. psycopg2 closes a statement's connection.
             del connection

@@ -1,5 +1,8 @@
 """Probes: whether the process runs, and whether it can serve requests."""
 
+import asyncio
+from time import time
+
 from fastapi import APIRouter, Request
 
 from auth import signing_keys
@@ -27,12 +30,47 @@ async def health() -> dict[str, str]:
 
 @router.get("/ready", responses=documented(503))
 async def ready() -> dict[str, str]:
-    """Return 200 if requests can be served, and a line for each service that they need."""
+    """Return 200 if requests can be served, and a line for each service that they need.
+
+    Anyone may ask, so a report is made once a second at most. All who ask meanwhile get the same one.
+    """
+    report = await _report.get()
+    if wrong := [line for line in report.values() if line != "ok"]:
+        raise Unavailable(" ".join(wrong), **report)
+    return {"status": "ready", **report}
+
+
+async def _make_report() -> dict[str, str]:
     report = await report_database()
     if not signing_keys.keys:
         await signing_keys.renew()
     unknown = "The signing keys could not be fetched. Check that BETTER_AUTH_JWKS_URL answers."
     report["signing_keys"] = "ok" if signing_keys.keys else unknown
-    if wrong := [line for line in report.values() if line != "ok"]:
-        raise Unavailable(" ".join(wrong), **report)
-    return {"status": "ready", **report}
+    return report
+
+
+class _Report:
+    """The newest report, which all requests share."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[dict[str, str]] | None = None
+        self._made_at = 0.0
+
+    async def get(self) -> dict[str, str]:
+        """Return a report that is a second old at most."""
+        task = self._task
+        if task and task.done() and abs(time() - self._made_at) < 1:  # the clock may be set back
+            return task.result()
+        # A task of another event loop may never end, because some hosts run each call on its own.
+        if not task or task.done() or task.get_loop() is not asyncio.get_running_loop():
+            self._task = task = asyncio.create_task(self._make())
+        return await asyncio.shield(task)  # the others go on if this request is cancelled
+
+    async def _make(self) -> dict[str, str]:
+        try:
+            return await _make_report()
+        finally:
+            self._made_at = time()
+
+
+_report = _Report()

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, BackgroundTasks, Body, Depends, HTTPException, Response, WebSocket
+from fastapi import APIRouter, BackgroundTasks, Body, Depends, HTTPException, Request, Response, WebSocket
 from fastapi.responses import StreamingResponse
 from psycopg2.extras import execute_values
 from psycopg2.sql import SQL, Identifier
@@ -23,7 +23,7 @@ from crud import todo as crud
 from db import SessionDep, Statement, columns
 from errors import Conflict, found
 from main import app
-from models.todo import Todo, TodoCreate, TodoRead, TodoUpdate
+from models.todo import Todo, TodoCreate, TodoPage, TodoRead, TodoUpdate
 from routers.routing import add_routers, api_router
 
 router = api_router("/copy")
@@ -178,6 +178,12 @@ def commits(user: CurrentUser, session: SessionDep) -> UUID:
     session.commit()
     session.refresh(todo)
     return todo.id
+
+
+@router.put("/body")
+async def body(user: CurrentUser, session: SessionDep, request: Request) -> str:
+    crud.list_todos(session, user.id, TodoPage())
+    return (await request.body()).decode()
 
 
 @router.post("/repeatable-read")

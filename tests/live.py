@@ -103,7 +103,7 @@ def wait_until_healthy(api: Api, seconds: float = 20) -> None:
 def wait_until_ready(api: Api) -> None:
     """Wait until the schema exists, because `/health` does not wait for it. Fail with the log if it does not."""
     with api.client() as http:
-        assert http.get("/ready").json()["schema"] == "ok", api.log.read_text()
+        wait_for(lambda: http.get("/ready").json()["schema"] == "ok", 20, api.log)
 
 
 def stop(api: Api) -> None:

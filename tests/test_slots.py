@@ -12,9 +12,12 @@ from tests.live import environment
 
 PREAMBLE = """
 import asyncio
+import socket
 import time
 from threading import Thread
 
+import anyio
+import psycopg2
 from pydantic import BaseModel
 from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
@@ -22,9 +25,9 @@ from sqlmodel import Session
 from db.engine import pool
 from db.greenlets import run_in_greenlet
 from db.session import RequestSession
+from db.slots import requester, slots
 from db.statement import Statement
 from db.transaction import engine
-from db.waiting import slots
 from errors import Unavailable
 
 
@@ -145,7 +148,101 @@ async def main():
 asyncio.run(main())
 """
 
+IN_TURN = """
+order = []
+
+
+def of(user):
+    requester.set(user)
+    sleep(0)
+    order.append(user)
+
+
+async def main():
+    slot = slots.acquire()
+    waiters = [asyncio.create_task(run_in_greenlet(of, user)) for user in "aaabbc"]
+    await asyncio.sleep(0.1)
+    slots.release(slot)
+    await asyncio.gather(*waiters)
+    print("".join(order))
+
+
+asyncio.run(main())
+"""
+
+SHARES = """
+most, now = {"a": 0, "b": 0, None: 0}, {"a": 0, "b": 0, None: 0}
+
+
+async def use(user):
+    requester.set(user)
+    slot = await run_in_greenlet(slots.acquire)
+    now[user] += 1
+    most[user] = max(most[user], now[user])
+    await asyncio.sleep(0.01)
+    now[user] -= 1
+    slots.release(slot)
+
+
+async def main():
+    await asyncio.gather(*(use(user) for user in ["a"] * 20 + ["b"] * 20))
+    await asyncio.gather(*(use(None) for _ in range(20)))
+    print(most, slots._used_by, slots._waiting)
+
+
+asyncio.run(main())
+"""
+
+ENDED = """
+def ends():
+    connection = psycopg2.connect(pool.url.set(drivername="postgresql", username="postgres").render_as_string(False))
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        for _ in range(100):
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = 'todo_api' AND state = 'active'")
+            if not cursor.fetchone()[0]:
+                return True
+            time.sleep(0.02)
+
+
+async def main():
+    for function in (sleep, sleep_in_transaction):
+        asleep = asyncio.create_task(run_in_greenlet(function, 60))
+        await asyncio.sleep(0.3)
+        asleep.cancel()
+        await asyncio.wait({asleep})
+        print(asleep.cancelled(), await asyncio.to_thread(ends))
+    async with anyio.create_task_group() as group:  # it cancels again and again, as Starlette's streams do
+        group.start_soon(run_in_greenlet, sleep, 60)
+        await asyncio.sleep(0.3)
+        group.cancel_scope.cancel()
+    print(await asyncio.to_thread(ends))
+
+
+asyncio.run(main())
+"""
+
+CONNECTING = """
+listener = socket.create_server(("127.0.0.1", 0))
+url = f"postgresql://x@127.0.0.1:{listener.getsockname()[1]}/x"
+
+
+async def main():
+    connecting = asyncio.create_task(run_in_greenlet(psycopg2.connect, url))
+    await asyncio.sleep(0.1)
+    connecting.cancel()
+    await asyncio.wait({connecting})
+    print(connecting.cancelled())
+
+
+asyncio.run(main())
+"""
+
 SCRIPTS = {
+    "users in turn": (IN_TURN, "1", "10", ["abcaba"]),
+    "half for a user": (SHARES, "4", "10", ["{'a': 2, 'b': 2, None: 4} Counter() {}"]),
+    "cancelled ends at the server": (ENDED, "2", "10", ["True True", "True True", "True"]),
+    "cancelled while connecting": (CONNECTING, "2", "10", ["True"]),
     "cancelled": (CANCELLED, "2", "10", ["('CancelledError', 0)"] * 4),
     "waiters cancelled": (WAITERS_CANCELLED, "2", "10", ["10 10", "[[''], [''], [''], ['']]"]),
     "granted and cancelled": (GRANTED_AND_CANCELLED, "1", "1", ["['']"]),

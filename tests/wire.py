@@ -1,5 +1,6 @@
 """Record the messages of clients to PostgreSQL with a TCP proxy."""
 
+import re
 import select
 import socket
 import struct
@@ -19,7 +20,11 @@ class Wire:
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
         self.messages: list[str] = []
-        """List the messages of clients after their handshake: SQL, or the letter of another message."""
+        """List the messages of clients after their handshake: SQL, or the letter of another message.
+
+        `SET LOCAL statement_timeout` before SQL is left out. `limits` has its milliseconds, or `None`.
+        """
+        self.limits: list[int | None] = []
 
     def url(self, database: str, role: str = "postgres") -> str:
         """Return the URL of a database through this proxy, without encryption, so that messages are readable."""
@@ -59,9 +64,20 @@ class Wire:
                     kind, body, size = message
                     pending = pending[size:]
                     if greeted:
-                        self.messages.append(body[:-1].decode() if kind == b"Q" else kind.decode())
+                        sql, limit = without_limit(body[:-1].decode() if kind == b"Q" else kind.decode())
+                        self.limits.append(limit)
+                        self.messages.append(sql)
                     greeted = True
                 server.sendall(chunk)
+
+
+_LIMIT = re.compile(r"^(BEGIN[^;]*;)?SET LOCAL statement_timeout = (\d+);")
+
+
+def without_limit(sql: str) -> tuple[str, int | None]:
+    """Return SQL without the limit of its time, and that limit in milliseconds."""
+    found = _LIMIT.match(sql)
+    return (_LIMIT.sub(r"\1", sql), int(found[2])) if found else (sql, None)
 
 
 def _first(pending: bytes, greeted: bool) -> tuple[bytes, bytes, int] | None:

@@ -16,8 +16,9 @@ from weakref import WeakKeyDictionary
 from tests.listener import Listener, first_of
 from tests.neon.scram import MECHANISMS, Exchange
 from tests.neon.servers import Certificates
+from tests.wire import without_limit
 
-_TLS, _GSS = 80877103, 80877104
+_TLS, _GSS, _CANCEL = 80877103, 80877104, 80877102
 _POOLED = {"client_encoding", "datestyle", "timezone", "standard_conforming_strings", "application_name"}
 _POOLED |= {"extra_float_digits"}
 _NO_ENDPOINT = "The requested endpoint could not be found, or you don't have access to it."
@@ -84,6 +85,12 @@ class Front(Listener):
     async def _let_in(self, client: Client, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while (request := await _read_startup(reader))[0] == _GSS:
             writer.write(b"N")
+        if request[0] == _CANCEL:  # libpq sends it without TLS
+            back, there = await asyncio.open_unix_connection(self._pooler)
+            there.write(_message(b"", struct.pack("!I", _CANCEL) + request[1]))
+            await back.read()
+            there.close()
+            return
         if request[0] != _TLS:
             raise _Refused("28000", "connection is insecure (try using `sslmode=require`)")
         writer.write(b"S")
@@ -123,8 +130,9 @@ class Front(Listener):
     async def _listen_in(self, client: Client, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while True:
             kind, body = await _read(source)
+            sql, _ = without_limit(body[:-1].decode() if kind == b"Q" else kind.decode())
             for log in (client.messages, self.messages):
-                log.append(body[:-1].decode() if kind == b"Q" else kind.decode())
+                log.append(sql)
             sink.write(_message(kind, body))
             await sink.drain()
 

@@ -1,15 +1,18 @@
 """Test that each request waits for the database only for a time, and that other requests do not wait."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from statistics import median
 
 import httpx
 import pytest
 
 from tests.expect import expect_unavailable
-from tests.live import Api, wait_for
+from tests.live import Api, environment, wait_for
 from tests.neon.conftest import Neon
 from tests.neon.troubles import Trouble, compute_away, hanging, pooler_full, refused, table_locked
 
@@ -62,3 +65,68 @@ def test_an_outage_of_a_second_causes_no_error(neon: Neon, http: httpx.Client, t
             time.sleep(1)
             assert not answer.done()
         assert answer.result().is_success
+
+
+def test_statements_of_requests_that_gave_up_end_at_the_server(neon: Neon, http: httpx.Client) -> None:
+    with table_locked(neon), ThreadPoolExecutor(20) as pool:
+        most = 0
+        for _ in range(2):
+            answers = [pool.submit(http.get, "/api/todos") for _ in range(20)]
+            while not all(answer.done() for answer in answers):
+                most = max(most, busy(neon))
+        assert 0 < most <= 5 + 1
+        wait_for(lambda: busy(neon) == 0, 3)
+
+
+CANCEL = """
+import asyncio
+
+from pydantic import BaseModel
+from sqlalchemy import bindparam, func, select
+
+from db.greenlets import run_in_greenlet
+from db.session import RequestSession
+from db.statement import Statement
+
+
+class Slept(BaseModel):
+    slept: str
+
+
+SLEEP = Statement(Slept, select(func.pg_sleep(bindparam("seconds")).label("slept")))
+
+
+async def main():
+    asleep = asyncio.create_task(run_in_greenlet(SLEEP.all, RequestSession(), seconds=60))
+    await asyncio.sleep(1)
+    asleep.cancel()
+    await asyncio.wait({asleep})
+    print(asleep.cancelled(), flush=True)
+
+
+asyncio.run(main())
+"""
+
+
+def test_a_cancelled_request_ends_its_statement_through_the_pooler(neon: Neon, api: Api, tmp_path: Path) -> None:
+    assert api.process.poll() is None  # the schema exists
+    with subprocess.Popen(
+        [sys.executable, "-c", CANCEL],
+        cwd=tmp_path,
+        env=environment(**neon.variables, DB_TIMEOUT="60"),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        wait_for(lambda: busy(neon) == 1)
+        assert process.stdout
+        assert process.stdout.readline() == "True\n"
+        wait_for(lambda: busy(neon) == 0, 3)
+
+
+def busy(neon: Neon) -> int:
+    """Count the statements of the API that the server executes."""
+    ((count,),) = neon.database.execute(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND usename = 'todo_api' AND state = 'active'"
+    )
+    return int(count)
