@@ -85,6 +85,8 @@ WRONG = {
     "neither yes nor no": ("MIGRATE_ON_START", "perhaps", "true or false"),
     "no connections": ("DB_POOL_SIZE", "0", "a number of connections"),
     "no time": ("DB_TIMEOUT", "0", "a number of seconds"),
+    "less than no requests": ("RATE_LIMIT", "-1", "a number of requests"),
+    "part of a request": ("RATE_LIMIT", "1.5", "a number of requests"),
     "an unknown level": ("LOG_LEVEL", "loud", "'debug', 'info'"),
 }
 
