@@ -28,14 +28,38 @@ def _refusal(sentence: str) -> PydanticCustomError:
     return PydanticCustomError("refused", sentence)
 
 
+# libpq's form of several hosts, host1:port1,host2:port2. What stands before the hosts is as in SQLAlchemy.
+_SEVERAL_HOSTS = re.compile(r"([\w+]+://(?:[^:/]*(?::[^@]*)?@)?)([^/?@]*,[^/?@]*)(/.*)")
+_HOST_AND_PORT = re.compile(r"(?:\[([^\]]+)\]|([^:]+))(?::(\d*))?")
+
+
+def _parse_database_url(value: str) -> URL:
+    """Return the URL. Several hosts are in its query, as `host` and `port`, because SQLAlchemy reads them there."""
+    if not (several := _SEVERAL_HOSTS.fullmatch(value)):
+        return make_url(value)
+    before, hosts, after = several.groups()
+    parsed = [_HOST_AND_PORT.fullmatch(host) for host in hosts.split(",")]
+    if not all(parsed):
+        raise ValueError
+    ports = ",".join(host[3] or "" for host in parsed if host)
+    query = {"host": ",".join(host[1] or host[2] for host in parsed if host)}
+    return make_url(before + after).update_query_dict(query | ({"port": ports} if ports.strip(",") else {}))
+
+
 def _database_url(value: str) -> URL:
     try:
-        url = make_url(value)
+        url = _parse_database_url(value)
+        if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg2"):
+            raise ValueError
+        # The URL names the driver, because SQLAlchemy 2.1 uses psycopg 3 for postgresql:// and does not
+        # accept postgres://.
+        url = url.set(drivername="postgresql+psycopg2")
+        # This reads SQLAlchemy's own form of several hosts, ?host=host1:port1&host=host2:port2.
+        host = url.get_dialect()().create_connect_args(url)[1].get("host", "")
     except ArgumentError:
         raise ValueError from None  # the message of SQLAlchemy contains the URL, and so the password
     # If the URL has a second @, the host contains a part of the password.
-    host = url.host or ""
-    if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg2") or not url.database or "@" in host:
+    if not url.database or "@" in host:
         raise ValueError
     try:
         make_dsn(**dict.fromkeys(url.query, ""))
@@ -44,11 +68,12 @@ def _database_url(value: str) -> URL:
         raise _refusal(f"has the option {name}. PostgreSQL's client library does not support it.") from None
     set_by_options = re.findall(r"(?:-c\s*|--)([\w.-]+)=", " ".join(url.normalized_query.get("options", ())))
     refused = [name for name in set_by_options if name.lower().replace("-", "_") not in _POOLED_OPTIONS]
-    if refused and host.partition(".")[0].endswith("-pooler"):
+    if refused and any(name.partition(".")[0].endswith("-pooler") for name in host.split(",")):
         raise _refusal(f"sets {', '.join(refused)} in its options. Poolers refuse this. Use ALTER ROLE ... SET.")
-    # The URL names the driver, because SQLAlchemy 2.1 uses psycopg 3 for postgresql:// and does not
-    # accept postgres://. The query string does not change.
-    return url.set(drivername="postgresql+psycopg2")
+    return url
+
+
+_WEB_ORIGIN = re.compile(r"https?://[^/\s*@?#\\]+")
 
 
 def _origin(url: HttpUrl) -> str:
@@ -62,14 +87,16 @@ def _items(value: str) -> list[str]:
 
 
 def _origins(value: str) -> list[str]:
-    return [item.lower().rstrip("/") for item in _items(value)]
+    """Return the origins as browsers write them: in lower case, with names in punycode, without default ports."""
+    items = [item.lower().rstrip("/") for item in _items(value)]
+    return [_origin(HttpUrl(item)) if _WEB_ORIGIN.fullmatch(item) else item for item in items]
 
 
 DatabaseUrl = Annotated[URL, BeforeValidator(_database_url)]
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_items)]
 # Any scheme is allowed, because apps in Capacitor or Tauri have the origins capacitor://localhost
 # and tauri://localhost.
-Origin = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://[^/\s*]+$")]
+Origin = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://[^/\s*@?#]+$")]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(_origins)]
 # PostgreSQL cuts a name after 63 bytes.
 Table = Annotated[str, Field(pattern=r"^([A-Za-z_]\w{0,62}\.)?[A-Za-z_]\w{0,62}$")]
@@ -101,6 +128,7 @@ class Settings(BaseModel, arbitrary_types_allowed=True, frozen=True, regex_engin
     better_auth_id_type: Literal["text", "uuid", "integer"] = "text"
     better_auth_column_case: Literal["camel", "snake"] = "camel"
     cors_origins: Origins = Field(("http://localhost:3000",), description=_ORIGINS)
+    rate_limit: int = Field(0, ge=0, le=1_000_000, description="a number of requests from 0 to 1000000")
     log_level: Annotated[Level, BeforeValidator(str.lower)] = "info"
 
     @model_validator(mode="before")
@@ -132,7 +160,8 @@ class Settings(BaseModel, arbitrary_types_allowed=True, frozen=True, regex_engin
         Raises:
             SystemExit: a setting is missing or wrong. The message has a line for each problem.
         """
-        environment = {**dotenv_values(".env"), **os.environ}
+        # A password may contain ${...}, which stands for itself.
+        environment = {**dotenv_values(".env", interpolate=False), **os.environ}
         named = {name: environment.get(name.upper()) for name in cls.model_fields}
         given = {name: value.strip() for name, value in named.items() if value is not None}
         try:

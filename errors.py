@@ -95,7 +95,7 @@ def found(item: T | None, name: str) -> T:
     return item
 
 
-_CLOSE_CODES = {401: 1008, 503: 1013}
+_CLOSE_CODES = {401: 1008, 429: 1013, 503: 1013}
 
 
 async def problem_response(request: HTTPConnection, problem: Problem) -> JSONResponse:

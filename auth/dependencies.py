@@ -9,6 +9,7 @@ from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import HTTPConnection
 
 from auth.keys import FETCH_WINDOW, KeySet, KeysUnavailable
+from auth.rate_limit import count_request
 from auth.tokens import InvalidToken, TokenVerifier
 from config import settings
 from db import requester, require_schema
@@ -36,6 +37,7 @@ class BetterAuthToken(HTTPBearer):
             Unauthorized: There is no token, or it proves nothing.
             Unavailable: The key of the token could not be searched for, or the database is not as the
                 settings say.
+            Problem: 429. The user has sent too many requests.
         """
         scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
         if scheme.lower() != "bearer" or not token:
@@ -53,10 +55,12 @@ class BetterAuthToken(HTTPBearer):
             raise unavailable from None
         requester.set(subject)
         try:
-            return AuthenticatedUser(parse_user_id(subject))
+            user = AuthenticatedUser(parse_user_id(subject))
         except ValueError:
             await require_schema()  # the settings may name another type of id than the database has
             raise Unauthorized("The token's subject cannot be a user of this database.") from None
+        count_request(request, user.id)
+        return user
 
 
 get_current_user = BetterAuthToken(

@@ -143,6 +143,9 @@ class KeySet:
         self._spent: deque[float] = deque(maxlen=FETCH_BUDGET)
         self._fetch: asyncio.Task[None] | None = None
         self._fetches = 0
+        """Count the fetches that have started."""
+        self._succeeded = 0
+        """Number the last fetch that brought a key set, in the order of the starts."""
 
     def is_fresh(self) -> bool:
         """Return whether the key set may be used at once. Start to renew it when it is old.
@@ -164,8 +167,8 @@ class KeySet:
                 to find its replacement. The same key is returned when there is none.
 
         Raises:
-            KeysUnavailable: There is no key set yet, or the key is unknown and the budget for
-                fetches is spent.
+            KeysUnavailable: There is no key set yet, or the key is unknown and no fetch that started
+                during this search succeeded. Such a fetch failed, or the budget for fetches is spent.
         """
         fetches, in_progress = self._fetches, self._fetch is not None
         if self.is_fresh() and self._has(kid, instead_of):
@@ -176,9 +179,11 @@ class KeySet:
             await self.renew()
         if not self.keys:
             raise KeysUnavailable("Better Auth's signing keys could not be fetched yet.")
-        if kid not in self.keys and self._fetches == fetches:
-            # No fetch has started since this search began, so the key may exist.
-            raise KeysUnavailable("The token's key is not known yet. The keys can be fetched again in a few seconds.")
+        if kid not in self.keys and self._succeeded <= fetches:
+            # Only an answer to a fetch that started after this search proves that there is no such key.
+            raise KeysUnavailable(
+                "The token's key is not known yet. Better Auth's signing keys could not be fetched again. Try again."
+            )
         return self.keys.get(kid)
 
     def _has(self, kid: str, instead_of: SigningKey | None) -> bool:
@@ -210,6 +215,7 @@ class KeySet:
                 download = anyio.to_thread.run_sync(_download, self.url, abandon_on_cancel=True)
                 keys = parse_key_set(json.loads(await download))
             self._renewed_at = time()
+            self._succeeded = self._fetches
             if keys == self.keys:
                 self._spent.append(time())
             else:

@@ -104,9 +104,12 @@ pool = create_engine(
     use_native_hstore=False,  # otherwise there are two queries on each new connection
     pool_size=settings.db_pool_size,
     max_overflow=-1,  # the slots (db/slots.py) are the limit; nobody waits for the pool
-    pool_recycle=240,  # seconds; Neon suspends a compute, and drops its connections, after 300
+    # A connection older than these seconds is replaced before it is used. Neon suspends a compute, and drops
+    # its connections, after 300. A connection that nobody uses stays open until then.
+    pool_recycle=240,
     pool_use_lifo=True,  # so that connections that are not needed reach that age
-    connect_args={"fallback_application_name": "todo-api"},
+    # The encoding has priority over one in the URL, and over that of the database.
+    connect_args={"fallback_application_name": "todo-api", "client_encoding": "utf8"},
     hide_parameters=True,  # a log is no place for todos and ids
 )
 """The engine that has the connections. Sessions use `db.transaction.engine`."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from threading import Lock
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fastapi import FastAPI
 from psycopg2 import errorcodes
@@ -39,10 +39,14 @@ def check_schema(engine: Engine) -> str:
     """Return the version of the schema, empty if no migration ever ran. It takes one query.
 
     Raises:
-        Unavailable: Better Auth's table is missing, or is not as the settings say.
+        Unavailable: Better Auth's table is missing, or is not as the settings say, or the database
+            does not check text.
         SQLAlchemyError: the database cannot be reached, or refuses.
     """
     with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        if driver.get_parameter_status("server_encoding") == "SQL_ASCII":  # sent with each new connection
+            raise Unavailable("Use a database with the encoding UTF8, because SQL_ASCII does not check text.")
         version, problem = inspect_tables(connection)
     if problem:
         raise Unavailable(problem)

@@ -1,6 +1,7 @@
 """`Statement`: SQL that is built and compiled once, and returns objects of one class."""
 
 from copy import copy
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
 import psycopg2
@@ -10,12 +11,13 @@ from sqlalchemy.exc import DBAPIError, NoResultFound
 from sqlalchemy.sql import visitors
 from sqlmodel import Session
 
+from config import settings
 from db.engine import Lease, pool
 from db.errors import was_lost
 from db.plain_read import is_plain_read
 from db.results import reader
 from db.session import RequestSession
-from db.waiting import Waiting, statement_limit
+from db.waiting import Waiting, budget, remaining, statement_limit
 from models.user import refuse_writes
 
 Read = TypeVar("Read", bound=BaseModel)
@@ -122,11 +124,12 @@ class Statement(Generic[Read]):
         return list(rows)
 
     def _execute(self, values: dict[str, Any]) -> list[Any]:
-        """Execute the statement in autocommit; a plain read again if its connection is lost."""
+        """Execute the statement in autocommit; a plain read again if its connection is lost and time is left."""
+        began = monotonic()
         try:
             return self._execute_once(values)
         except DBAPIError as error:
-            if not (was_lost(error) and self._is_plain_read):
+            if not (was_lost(error) and self._is_plain_read and _has_time(began)):
                 raise
         return self._execute_once(values)
 
@@ -173,6 +176,13 @@ class Statement(Generic[Read]):
         return DBAPIError.instance(
             self._sql, None, error, psycopg2.Error, hide_parameters=True, connection_invalidated=lost
         )
+
+
+def _has_time(began: float) -> bool:
+    """Return whether a statement that began then has time for a second attempt. Each attempt may make a connection."""
+    current = budget.get()
+    left = current.seconds if current else settings.db_timeout - (monotonic() - began)
+    return min(left, remaining()) > 0
 
 
 def _correlate(statement: Any) -> Any:

@@ -8,6 +8,7 @@ from sqlmodel import SQLModel
 
 from config import settings
 from db.migrations import VERSION_TABLE, newest
+from db.waiting import statement_limit
 from models.user import USER_TABLE
 
 # The configured user table, the tables that refer to it, and each table with a column that only Better
@@ -26,8 +27,8 @@ _COLUMNS = """
         WHERE b.attrelid = c.oid AND b.attname IN ('emailVerified', 'email_verified')))
     ORDER BY 1
 """
-_WITH_VERSION = text(_COLUMNS.format(version=f"(SELECT max(version_num) FROM {VERSION_TABLE})"))  # noqa: S608  # a constant
-_WITHOUT_VERSION = text(_COLUMNS.format(version="NULL"))
+_WITH_VERSION = _COLUMNS.format(version=f"(SELECT max(version_num) FROM {VERSION_TABLE})")  # noqa: S608  # a constant
+_WITHOUT_VERSION = _COLUMNS.format(version="NULL")
 _UNDEFINED_TABLE = "42P01"
 _ID_TYPES = {"text": "text", "character varying": "text", "uuid": "uuid", "integer": "integer"}
 
@@ -46,11 +47,11 @@ def inspect_tables(connection: Connection) -> tuple[str, str | None]:
     own = {name(table): _owner_columns(table) for table in SQLModel.metadata.tables.values() if _owner_columns(table)}
     names = {"user": name(USER_TABLE), "own": list(own)}
     try:
-        rows = connection.execute(_WITH_VERSION, names)
+        rows = connection.execute(text(statement_limit() + _WITH_VERSION), names)
     except ProgrammingError as error:
         if getattr(error.orig, "pgcode", None) != _UNDEFINED_TABLE:
             raise
-        rows = connection.execute(_WITHOUT_VERSION, names)
+        rows = connection.execute(text(statement_limit() + _WITHOUT_VERSION), names)
     users: dict[str, Columns] = defaultdict(dict)
     found: dict[str, Columns] = defaultdict(dict)
     user = version = None

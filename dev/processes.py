@@ -43,7 +43,8 @@ def _interrupt(*_: object) -> NoReturn:
 
 def read_settings() -> dict[str, str]:
     """Return the environment, and the variables of `.env` that the environment does not have."""
-    return {name: value for name, value in dotenv_values(ROOT / ".env").items() if value is not None} | os.environ
+    values = dotenv_values(ROOT / ".env", interpolate=False)  # as config.py reads it
+    return {name: value for name, value in values.items() if value is not None} | os.environ
 
 
 def port_from(settings: Mapping[str, str], name: str, default: int) -> int:

@@ -115,6 +115,27 @@ def test_an_unknown_key_is_unavailable_when_the_budget_is_spent(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("at_once", [1, 100])
+def test_an_unknown_key_is_unavailable_when_the_fetch_for_it_fails(
+    issuer: Issuer, key_set: KeySet, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    async def scenario() -> None:
+        await key_set.find("first")
+        issuer.answer = 500, b"{}"
+        for _ in range(100 // at_once):
+            searches = (key_set.find("second") for _ in range(at_once))
+            for found in await asyncio.gather(*searches, return_exceptions=True):
+                assert isinstance(found, KeysUnavailable)
+        assert issuer.fetches == 3, "One key name causes no more fetches than the budget allows."
+        issuer.answer = None
+        monkeypatch.setattr(keys, "FETCH_WINDOW", 0)
+        assert await key_set.find("second") is None
+        issuer.add_key("second")
+        assert await key_set.find("second")
+
+    asyncio.run(scenario())
+
+
 def test_a_known_key_is_returned_when_the_budget_is_spent(
     issuer: Issuer, key_set: KeySet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,7 +238,8 @@ def test_a_key_set_that_is_too_long_is_refused(issuer: Issuer, key_set: KeySet) 
         await key_set.find("first")
         issuer.add_key("second")
         issuer.answer = 200, json.dumps({"keys": issuer.jwks}).encode() + b" " * keys.MAX_BYTES
-        assert await key_set.find("second") is None
+        with pytest.raises(KeysUnavailable):
+            await key_set.find("second")
         assert await key_set.find("first")
 
     asyncio.run(scenario())

@@ -16,8 +16,10 @@ from sqlalchemy.exc import DBAPIError
 from db.errors import as_unavailable
 from tests.conftest import BETTER_AUTH_SQL, Database
 from tests.expect import again, expect_unauthorized, expect_unavailable
+from tests.faults import Faults
 from tests.issuer import Issuer
 from tests.live import Api, environment, free_port, running, wait_until_ready
+from tests.wire import Wire
 
 READY = {"status": "ready", "database": "ok", "schema": "ok", "signing_keys": "ok"}
 
@@ -101,6 +103,25 @@ def test_a_slow_statement_and_the_requests_that_wait_for_it_are_503(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'todo-api' AND datname = current_database()"
         ) == [(1,)]
         assert "Traceback" not in api.log.read_text()
+
+
+def test_a_read_that_timed_out_is_not_tried_again_without_time(
+    new_database: Callable[..., Database], issuer: Issuer, wire: Wire
+) -> None:
+    database = new_database()
+    database.add_user("somebody")
+    name = database.url.partition("?")[0].rpartition("/")[2]
+    with Faults(wire.port).serving() as link:
+        url = f"postgresql://todo_api@127.0.0.1:{link.port}/{name}?sslmode=disable&gssencmode=disable"
+        with (
+            running(DATABASE_URL=url, BETTER_AUTH_URL=issuer.origin, DB_TIMEOUT="1", DB_POOL_SIZE="1") as api,
+            api.client(issuer.token("somebody")) as http,
+        ):
+            assert any(answer.status_code == 200 for answer in again(lambda: http.get("/api/todos")))
+            connections = link.accepted
+            link.hang()
+            expect_unavailable(http.get("/api/todos"), "The database is away")
+            assert link.accepted == connections, "A second attempt would need a new connection."
 
 
 def test_connections_that_the_server_ends_are_503_at_most_and_made_again(

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, make_url
 
 from config import Settings
 from db.migrations import migrating, upgrade
@@ -24,6 +24,7 @@ from tests.live import (
     wait_until_healthy,
     wait_until_ready,
 )
+from tests.wire import Wire
 
 REQUIRED = {"DATABASE_URL": "postgresql://somebody:secret@127.0.0.1/todo", "BETTER_AUTH_URL": "http://127.0.0.1:3000"}
 
@@ -51,6 +52,22 @@ WRONG = {
         "a URL like postgresql://",
     ),
     "a password with a bare @": ("DATABASE_URL", "postgresql://u:p@secret@host/db", "a URL like postgresql://"),
+    "a port of two hosts that is none": (
+        "DATABASE_URL",
+        "postgresql://u:secret@host1:x,host2/db",
+        "a URL like postgresql://",
+    ),
+    "two hosts and an empty one": ("DATABASE_URL", "postgresql://u:secret@host1,,host2/db", "a URL like postgresql://"),
+    "a password with a bare @ before two hosts": (
+        "DATABASE_URL",
+        "postgresql://u:p@secret@host1,host2/db",
+        "a URL like postgresql://",
+    ),
+    "two forms of several hosts": (
+        "DATABASE_URL",
+        "postgresql://u:secret@/db?host=host1:5432&host=host2:5432&port=5433",
+        "a URL like postgresql://",
+    ),
     "nothing": ("BETTER_AUTH_URL", "", "the URL of Better Auth"),
     "no web address": ("BETTER_AUTH_URL", "localhost:3000", "the URL of Better Auth"),
     "a port that is none": ("BETTER_AUTH_URL", "http://localhost:123456", "the URL of Better Auth"),
@@ -62,9 +79,14 @@ WRONG = {
     "an unknown case": ("BETTER_AUTH_COLUMN_CASE", "kebab", "'camel' or 'snake'"),
     "any origin": ("CORS_ORIGINS", "*", "* is not allowed"),
     "an origin that is none": ("CORS_ORIGINS", "http://a.example,localhost", "origins like"),
+    "an origin with a placeholder": ("CORS_ORIGINS", "https://*.example.com", "origins like"),
+    "an origin with a path": ("CORS_ORIGINS", "https://app.example.com/a", "origins like"),
+    "an origin with a port that is none": ("CORS_ORIGINS", "https://app.example.com:99999", "origins like"),
     "neither yes nor no": ("MIGRATE_ON_START", "perhaps", "true or false"),
     "no connections": ("DB_POOL_SIZE", "0", "a number of connections"),
     "no time": ("DB_TIMEOUT", "0", "a number of seconds"),
+    "less than no requests": ("RATE_LIMIT", "-1", "a number of requests"),
+    "part of a request": ("RATE_LIMIT", "1.5", "a number of requests"),
     "an unknown level": ("LOG_LEVEL", "loud", "'debug', 'info'"),
 }
 
@@ -90,6 +112,10 @@ REFUSED = {
     "several": (
         f"{POOLED}?options=-cstatement_timeout%3D5s%20--lock-timeout%3D5s%20-c%20TimeZone%3DUTC",
         "sets statement_timeout, lock-timeout in its options",
+    ),
+    "the second of two hosts": (
+        "postgresql://u:secret@host,ep-cool-1-pooler.eu.aws.neon.tech/neondb?options=-c%20search_path%3Dapp",
+        "sets search_path in its options",
     ),
     "a parameter that is none": (f"{POOLED}?statement_timeout=5s", "has the option statement_timeout"),
 }
@@ -121,6 +147,79 @@ def test_other_options_are_not_changed(monkeypatch: pytest.MonkeyPatch, url: str
     for variable, given in (REQUIRED | {"DATABASE_URL": url}).items():
         monkeypatch.setenv(variable, given)
     assert Settings.load().database_url.query == make_url(url).query
+
+
+HOSTS = {
+    "hosts": ("u:p@h1,h2/db?target_session_attrs=read-write", "h1,h2", None),
+    "hosts and ports": ("u:p@h1:5432,h2:5433/db", "h1,h2", "5432,5433"),
+    "the port of one": ("u:p@h1,h2:5433/db", "h1,h2", ",5433"),
+    "addresses of IPv6": ("u:p@[::1]:5432,[::2]:5433/db", "::1,::2", "5432,5433"),
+    "a comma in a password": ("u:p,w@h1/db", "h1", None),
+    "SQLAlchemy's form": ("u:p@/db?host=h1:5432&host=h2:5433", "h1,h2", "5432,5433"),
+    "libpq's keywords": ("u:p@/db?host=h1,h2&port=5432,5433", "h1,h2", "5432,5433"),
+}
+
+
+@pytest.mark.parametrize(("url", "hosts", "ports"), HOSTS.values(), ids=HOSTS)
+def test_a_database_may_have_several_hosts(
+    monkeypatch: pytest.MonkeyPatch, url: str, hosts: str, ports: str | None
+) -> None:
+    for variable, given in (REQUIRED | {"DATABASE_URL": f"postgresql://{url}"}).items():
+        monkeypatch.setenv(variable, given)
+    settings = Settings.load()
+    arguments = create_engine(settings.database_url).dialect.create_connect_args(settings.database_url)[1]
+    assert (arguments["host"], (arguments.get("port") or "").strip(",") and arguments["port"]) == (hosts, ports or "")
+    assert arguments["password"] in ("p", "p,w")
+    assert arguments.get("target_session_attrs") == ("read-write" if "read-write" in url else None)
+
+
+@pytest.mark.parametrize("form", ["{role}@{dead},{alive}/{name}?", "{role}@/{name}?host={dead}&host={alive}&"])
+def test_the_first_of_two_hosts_may_be_down(
+    new_database: Callable[..., Database], issuer: Issuer, wire: Wire, form: str
+) -> None:
+    database = new_database()
+    database.add_user("somebody")
+    name = database.url.partition("?")[0].rpartition("/")[2]
+    hosts = {"dead": f"127.0.0.1:{free_port()}", "alive": f"127.0.0.1:{wire.port}"}
+    url = f"postgresql://{form.format(role='todo_api', name=name, **hosts)}target_session_attrs=read-write"
+    with (
+        running(DATABASE_URL=f"{url}&sslmode=disable", BETTER_AUTH_URL=issuer.origin) as api,
+        api.client(issuer.token("somebody")) as somebody,
+    ):
+        assert somebody.post("/api/todos", json={"title": "x"}).status_code == 201
+
+
+ORIGINS = {
+    "https://App.Example.com:443/": "https://app.example.com",
+    "http://x:80": "http://x",
+    "http://x:443": "http://x:443",
+    "http://localhost:3000": "http://localhost:3000",
+    "https://Bücher.example": "https://xn--bcher-kva.example",
+    "http://[::1]:80": "http://[::1]",
+    "capacitor://localhost": "capacitor://localhost",
+}
+
+
+def test_origins_are_read_as_browsers_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, given in (REQUIRED | {"CORS_ORIGINS": ", ".join(ORIGINS)}).items():
+        monkeypatch.setenv(variable, given)
+    assert Settings.load().cors_origins == tuple(ORIGINS.values())
+
+
+@pytest.mark.parametrize("quote", ["", '"', "'"], ids=["without quotes", "double quotes", "single quotes"])
+def test_a_password_in_dotenv_may_contain_a_variable(tmp_path: Path, quote: str) -> None:
+    (tmp_path / ".env").write_text(
+        f"DATABASE_URL={quote}postgresql://me:a${{HOME}}b${{c:-d}}$e@host/db{quote}\nBETTER_AUTH_URL=http://localhost\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", "from config import settings; print(settings.database_url.password)"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    assert shown == "a${HOME}b${c:-d}$e"
 
 
 def test_uvicorn_stops_with_a_line_for_each_missing_setting(tmp_path: Path) -> None:

@@ -139,7 +139,12 @@ REFUSED: dict[str, dict[str, Maker]] = {
         "session cookie": lambda _: quote(SIGNED_SESSION, safe=""),
     },
     "session cache": {"session cache": header(typ="application/better-auth.session-cache+jwt")},
-    "typ": {"typ of an access token": header(typ="at+jwt"), "typ a number": header(typ=5)},
+    "typ": {
+        "typ of an access token": header(typ="at+jwt"),
+        "typ of a logout token": header(typ="logout+jwt"),
+        "typ of a security event": header(typ="secevent+jwt"),
+        "typ a number": header(typ=5),
+    },
     "cnf": {"bound to a key": claims(cnf={"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})},
     "longer than": {"20 KB": claims(image="x" * 20_000)},
 }

@@ -149,6 +149,15 @@ def test_a_token_whose_typ_is_jwt_in_any_case_is_accepted(issuer: Issuer, verifi
     assert asyncio.run(verifier.verify(issuer.token("somebody", headers={"typ": typ}))) == "somebody"
 
 
+@pytest.mark.parametrize("added", ["!", "~~~~", "=", "\n", " ", "ÿ", "A", "AAAA"], ids=ascii)
+@pytest.mark.parametrize("place", [-1, None], ids=["in the signature", "after it"])
+def test_a_token_has_no_other_spellings(issuer: Issuer, verifier: TokenVerifier, added: str, place: int | None) -> None:
+    # Each spelling would be verified and remembered by itself, and one user could make others be forgotten.
+    good = issuer.token("somebody")
+    other = good[:place] + added + (good[place:] if place else "")
+    assert asyncio.run(refused(verifier, other))
+
+
 OTHER_TYPES: list[object] = [
     "at+jwt",
     "application/at+jwt",

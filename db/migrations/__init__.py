@@ -34,7 +34,10 @@ def _versions() -> list[str]:
 
 def engine_without_pool(url: URL) -> Engine:
     """Return an engine for a few connections in a row, none of which is kept."""
-    engine = create_engine(url, poolclass=NullPool, use_native_hstore=False, hide_parameters=True)
+    arguments = {"client_encoding": "utf8"}  # as in db/engine.py
+    engine = create_engine(
+        url, poolclass=NullPool, use_native_hstore=False, hide_parameters=True, connect_args=arguments
+    )
     event.listen(engine, "do_connect", connect)
     return engine
 
