@@ -58,6 +58,7 @@ def test_a_change_of_the_code_starts_only_the_api_again(clone: Path) -> None:
     with make_run(clone, port, said) as printed:
         (token,) = (line.removeprefix("export TOKEN=") for line in printed if line.startswith("export TOKEN="))
         database = (clone / ".local" / "postgres" / "18" / "postmaster.pid").read_text()
+        (clone / "db" / "migrations" / "versions" / "other.py").write_text("somebody writes a migration")
         for folder in (".venv", "venv", ".local", "tests", "examples/nextjs/node_modules/x", "__pycache__"):
             (clone / folder).mkdir(parents=True, exist_ok=True)
             (clone / folder / "pyvenv.cfg").touch()
