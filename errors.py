@@ -61,10 +61,11 @@ class Conflict(Problem):
 
 
 class Unavailable(Problem):
-    """503: it is not the client's fault, and the request may succeed after some seconds."""
+    """503: it is not the client's fault, and the request may succeed after `retry_after` seconds."""
 
-    def __init__(self, detail: str, **extensions: Any) -> None:
-        super().__init__(503, detail, {"Retry-After": "2"}, **extensions)
+    def __init__(self, detail: str, retry_after: int = 2, /, **extensions: Any) -> None:
+        super().__init__(503, detail, {"Retry-After": str(retry_after)}, **extensions)
+        self.retry_after = retry_after
 
 
 class UserGone(Unauthorized):

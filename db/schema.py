@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from threading import Lock
+from threading import TIMEOUT_MAX, Lock
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from config import settings
 from db.engine import pool
 from db.errors import as_unavailable, was_lost
 from db.greenlets import run_in_greenlet, run_off_loop
-from db.migrations import newest, upgrade
+from db.migrations import Busy, newest, upgrade
 from db.slots import slots
 from db.user_table import inspect_tables
 from db.waiting import Waiting, remaining
@@ -29,6 +29,9 @@ from errors import Unavailable
 log = logging.getLogger("todo.db")
 
 T = TypeVar("T")
+
+PAUSE = 30.0
+"""Seconds without another attempt after a migration got no lock. Each attempt delays the readers of the table."""
 
 _UNKNOWN = "This cannot be checked without the database."
 _RETRY = 1.0  # seconds between two attempts
@@ -67,14 +70,49 @@ def create_db_and_tables() -> None:
     if not settings.migrate_on_start:
         raise Unavailable(f"Run make migrate: the schema is at version {version or 'none'}, and {needed} is needed.")
     try:
-        upgrade(settings.database_url)
+        _attempts.upgrade()
     except SQLAlchemyError as error:
         code = getattr(getattr(error, "orig", None), "pgcode", None)
-        if was_lost(error) or code in (None, errorcodes.LOCK_NOT_AVAILABLE, errorcodes.INSUFFICIENT_PRIVILEGE):
+        if was_lost(error) or code in (None, errorcodes.INSUFFICIENT_PRIVILEGE):
             raise
         log.exception("a migration failed")
         raise Unavailable("A migration failed. Read the log, and correct it.") from None
     log.info("brought the schema up to date: version %s", needed)
+
+
+class _Attempts:
+    """Run migrations in one thread at a time, and not for PAUSE seconds after one got no lock."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()  # Alembic has one context for a whole process
+        self._next = float("-inf")
+
+    def upgrade(self) -> None:
+        """Bring the schema up to date.
+
+        Raises:
+            Busy: a table is in use, now or less than PAUSE seconds ago.
+            Unavailable, SQLAlchemyError: as `db.migrations.upgrade`.
+        """
+        if not self._lock.acquire(timeout=max(0, min(remaining(), TIMEOUT_MAX))):
+            raise Unavailable("A migration is running. Try again.")
+        try:
+            if (seconds := self._next - monotonic()) > 0:
+                raise Busy(seconds)
+            self._try()
+        finally:
+            self._lock.release()
+
+    def _try(self) -> None:
+        try:
+            upgrade(settings.database_url)
+        except Busy:
+            self._next = monotonic() + PAUSE
+            log.warning("a migration got no lock on a table, and is tried again after %.0f s", PAUSE)
+            raise Busy(PAUSE) from None
+
+
+_attempts = _Attempts()
 
 
 class Schema:
@@ -84,6 +122,7 @@ class Schema:
         self.ready = False
         self._lock = Lock()
         self._report: dict[str, str] = {}
+        self._retry_after = 2
         self._checked_at = float("-inf")
 
     def prepare(self) -> None:
@@ -94,7 +133,7 @@ class Schema:
         """
         self._run(self._prepare)
         if not self.ready and (wrong := [line for line in self._report.values() if line != "ok"]):
-            raise Unavailable(wrong[0])
+            raise Unavailable(wrong[0], self._retry_after)
 
     def _prepare(self) -> None:
         if not self.ready and monotonic() - self._checked_at > _RETRY:
@@ -138,10 +177,12 @@ class Schema:
         try:
             create_db_and_tables()
         except Unavailable as missing:
+            self._retry_after = missing.retry_after
             return {"database": "ok", "schema": missing.detail}
         except SQLAlchemyError as error:
             if not (unavailable := as_unavailable(error)):
                 raise
+            self._retry_after = unavailable.retry_after
             reason = f"{unavailable.detail} Check DATABASE_URL, and read the log."
             return {"database": reason, "schema": _UNKNOWN}
         self.ready = True

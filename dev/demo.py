@@ -13,7 +13,6 @@ from dev.processes import (
     ROOT,
     Problem,
     Program,
-    api,
     check_free,
     port_from,
     read_settings,
@@ -22,6 +21,7 @@ from dev.processes import (
     wait_until_ready,
     watch,
 )
+from dev.reload import ReloadingAPI
 
 EXAMPLE = ROOT / "examples" / "nextjs"
 _READY_TIMEOUT = 90  # seconds, because a development server compiles its first page in this time
@@ -59,8 +59,8 @@ class Demo:
     def __init__(self, web: Program, web_port: int, api_port: int, settings: Mapping[str, str]) -> None:
         self.web_origin, self.api_origin = _origin(web_port), _origin(api_port)
         self.database_url = settings["DATABASE_URL"]
-        self._web, self._api_port, self._settings = web, api_port, settings
-        self._programs, self._running_api = [web], ExitStack()
+        self._web, self._api_port = web, api_port
+        self._api = ReloadingAPI(api_port, settings)
 
     def start_api(self) -> None:
         """Start the API, and wait until it is ready.
@@ -68,22 +68,19 @@ class Demo:
         Raises:
             Problem: it does not become ready.
         """
-        program = self._running_api.enter_context(api(self._api_port, self._settings))
-        self._programs = [self._web, program]
-        wait_until_ready(program, self._api_port, "/ready", _READY_TIMEOUT, self._web)
+        wait_until_ready(self._api.start(), self._api_port, "/ready", _READY_TIMEOUT, self._web)
 
     def stop_api(self) -> None:
         """Stop the API, if it runs. The other programs continue."""
-        self._programs = [self._web]
-        self._running_api.close()
+        self._api.stop()
 
     def watch(self) -> None:
-        """Wait until a program stops by itself.
+        """Wait until a program stops by itself. The API starts again after a crash or a change of its code.
 
         Raises:
-            Problem: a program stopped.
+            Problem: Next.js stopped, or the API crashed too often.
         """
-        watch(*self._programs)
+        watch(self._web, self._api)
 
 
 @contextmanager

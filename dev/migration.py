@@ -69,7 +69,10 @@ def _write(name: str, environment: Mapping[str, str]) -> None:
             raise Problem(
                 f"Wrote {path.relative_to(ROOT)}. Change it or delete it, because it fails:\n{problem}"
             ) from None
-        print(f"Wrote {path.relative_to(ROOT)}. Read it, and then run make migrate.")
+        print(
+            f"Wrote {path.relative_to(ROOT)}. Read it, and then run make migrate."
+            " The embedded database needs no make migrate: make run applies it at the next start."
+        )
     if not written:
         print(answer)
 

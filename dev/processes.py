@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, NoReturn, Protocol
 
 from dotenv import dotenv_values
 
@@ -123,11 +123,13 @@ def running(
     try:
         yield Program(name, process)
     finally:
-        _signal_all(process, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
-        _signal_all(process, signal.SIGKILL)  # this also ends child processes that still run
-        process.wait()
+        try:
+            _signal_all(process, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(patience)
+        finally:  # Ctrl-C may come while the API is stopped because of a changed file
+            _signal_all(process, signal.SIGKILL)  # this also ends child processes that still run
+            process.wait()
 
 
 def _signal_all(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
@@ -167,8 +169,15 @@ def wait_until_ready(program: Program, port: int, path: str, seconds: float, *ot
     raise Problem(f"{program.name} is not ready after {seconds:g} s. The last answer to GET {path}: {said or 'none'}")
 
 
-def watch(*programs: Program) -> NoReturn:
-    """Wait until one of the programs stops by itself.
+class Checked(Protocol):
+    """Something that runs, and that can be checked."""
+
+    def check(self) -> None:
+        """Check that it still runs, or raise a `Problem`."""
+
+
+def watch(*programs: Checked) -> NoReturn:
+    """Check programs until one of them stops by itself.
 
     Raises:
         Problem: a program stopped.

@@ -1,27 +1,25 @@
 """Run the commands `make run` and `make token`."""
 
 import os
+import sys
 from contextlib import ExitStack
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 from dev.better_auth import StandIn, demo_user, serve
 from dev.postgres import postgres
-from dev.processes import (
-    LOCAL,
-    Problem,
-    api,
-    check_free,
-    port_from,
-    read_settings,
-    stop_on_signals,
-    wait_until_ready,
-    watch,
-)
+from dev.processes import LOCAL, Problem, check_free, port_from, read_settings, stop_on_signals, wait_until_ready, watch
+from dev.reload import reloading_api
 
 _STAND_IN = LOCAL / "better-auth.json"
 _READY_TIMEOUT = 20  # seconds
 _OTHER_PORTS = "To use 8010 and 8011, run PORT=8010 make run."
+
+_NO_USER = "There is no demo user yet. Run make run first."
+_OTHER_DATABASE = (
+    "make token is for the embedded database only, and DATABASE_URL names another database."
+    " To get a token of your Better Auth, see docs/how-to/call-from-a-script.md."
+)
 
 # The lines to paste have no comments, because zsh does not accept comments at its prompt.
 _WELCOME = """
@@ -43,13 +41,19 @@ The token is valid for an hour. `make token` prints a new one. Ctrl-C stops ever
 def token() -> None:
     """Print a new token of the stand-in that runs or ran last.
 
+    If the settings name a database, standard error has a note, because `make run` then runs no stand-in.
+
     Raises:
         Problem: no stand-in has run yet.
     """
+    note = _OTHER_DATABASE if read_settings().get("DATABASE_URL") else ""
     try:
-        print(StandIn.load(_STAND_IN).token())
+        new = StandIn.load(_STAND_IN).token()
     except FileNotFoundError:
-        raise Problem("There is no demo user yet. Run make run first.") from None
+        raise Problem(f"There is no demo user. {note}" if note else _NO_USER) from None
+    if note:
+        print(note, file=sys.stderr)
+    print(new)
 
 
 def run() -> None:
@@ -76,10 +80,11 @@ def _run_on(database: str, better_auth: str, port: int) -> NoReturn:
     check_free(port, _OTHER_PORTS)
     # If the URL has a second @, the host may contain a part of the password.
     host = urlsplit(database).hostname if database.count("@") < 2 else None
-    with api(port, os.environ) as program:
+    with reloading_api(port, os.environ) as api:
+        api.start()
         print(f"The API starts at http://localhost:{port}. Ctrl-C stops it.")
         print(f"Database: {host or 'DATABASE_URL'}. Better Auth: {better_auth}", flush=True)
-        watch(program)
+        watch(api)
 
 
 def _run_embedded(port: int) -> NoReturn:
@@ -95,7 +100,7 @@ def _run_embedded(port: int) -> NoReturn:
         # The environment may have the last two settings for another database.
         settings = {"DATABASE_URL": url, "BETTER_AUTH_URL": origin}
         settings |= {"DATABASE_MIGRATION_URL": url, "MIGRATE_ON_START": "true"}
-        program = running.enter_context(api(port, {**os.environ, **settings}))
-        wait_until_ready(program, port, "/ready", _READY_TIMEOUT)
+        api = running.enter_context(reloading_api(port, {**os.environ, **settings}))
+        wait_until_ready(api.start(), port, "/ready", _READY_TIMEOUT)
         print(_WELCOME.format(api=f"http://localhost:{port}", token=stand_in.token()), flush=True)
-        watch(program)
+        watch(api)

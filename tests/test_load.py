@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
-from tests.conftest import Database, Person, new_user_id
+from tests.conftest import Database, new_user_id
 from tests.expect import expect_unavailable
 from tests.extended import DDL
 from tests.issuer import Issuer

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from dev.better_auth import StandIn
 from tests.live import NO_TLS, ROOT, free_port
 from tests.template.clone import clone_to, command
 
@@ -36,8 +37,14 @@ def two_free_ports() -> int:
 
 
 @contextmanager
-def make_run(clone: Path, port: int) -> Iterator[list[str]]:
-    """Run `make run`, yield the lines that it prints, and press Ctrl-C at the end of the block."""
+def make_run(clone: Path, port: int, said: list[str] | None = None) -> Iterator[list[str]]:
+    """Run `make run`, yield the lines that it prints, and press Ctrl-C at the end of the block.
+
+    Args:
+        clone: the folder of the project.
+        port: the port of the API.
+        said: where the lines of standard error are added, at the end. It may contain a traceback then.
+    """
     process = command(clone, "run", PORT=str(port))
     assert process.stdout
     assert process.stderr
@@ -53,7 +60,10 @@ def make_run(clone: Path, port: int) -> Iterator[list[str]]:
         os.killpg(process.pid, signal.SIGINT)
         _, log = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert "Traceback" not in log
+    if said is None:
+        assert "Traceback" not in log
+    else:
+        said += log.splitlines()
 
 
 def paste(line: str) -> httpx.Response:
@@ -144,6 +154,32 @@ def test_without_a_demo_user_there_is_no_token(clone: Path, tmp_path: Path) -> N
     printed, log = process.communicate(timeout=20)
     assert (process.returncode, printed) == (1, "")
     assert log == "There is no demo user yet. Run make run first.\n"
+
+
+NOTE = (
+    "make token is for the embedded database only, and DATABASE_URL names another database."
+    " To get a token of your Better Auth, see docs/how-to/call-from-a-script.md.\n"
+)
+
+
+@pytest.mark.parametrize("place", [".env", "the environment"])
+def test_make_token_says_that_another_database_needs_another_token(tmp_path: Path, place: str) -> None:
+    shutil.copytree(ROOT / "dev", tmp_path / "dev", ignore=shutil.ignore_patterns("__pycache__"))
+    url = "postgresql://somebody:s3cret@127.0.0.1/todo"
+    if place == ".env":
+        (tmp_path / ".env").write_text(f"DATABASE_URL={url}\n")
+    variables = {} if place == ".env" else {"DATABASE_URL": url}
+    process = command(tmp_path, "token", **variables)
+    assert process.communicate(timeout=20) == ("", f"There is no demo user. {NOTE}")
+    assert process.returncode == 1
+
+    (tmp_path / ".local").mkdir()
+    StandIn.prepare(tmp_path / ".local" / "better-auth.json", "http://127.0.0.1:8001", {"id": "demo"})
+    process = command(tmp_path, "token", **variables)
+    printed, log = process.communicate(timeout=20)
+    assert (process.returncode, log) == (0, NOTE)
+    assert printed.count(".") == 2
+    assert printed.count("\n") == 1
 
 
 def test_make_openapi_ignores_the_settings(tmp_path: Path) -> None:

@@ -126,7 +126,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 @pytest.fixture(scope="module")
 def written(copy: Copy) -> Copy:
     answer = copy.run("-m", "dev", "migration", "add everything")
-    assert answer == ("Wrote db/migrations/versions/0002_add_everything.py. Read it, and then run make migrate.\n")
+    assert answer == (
+        "Wrote db/migrations/versions/0002_add_everything.py. Read it, and then run make migrate."
+        " The embedded database needs no make migrate: make run applies it at the next start.\n"
+    )
     return copy
 
 
