@@ -101,6 +101,7 @@ class Settings(BaseModel, arbitrary_types_allowed=True, frozen=True, regex_engin
     better_auth_id_type: Literal["text", "uuid", "integer"] = "text"
     better_auth_column_case: Literal["camel", "snake"] = "camel"
     cors_origins: Origins = Field(("http://localhost:3000",), description=_ORIGINS)
+    log_format: Annotated[Literal["text", "json"], BeforeValidator(str.lower)] = "text"
     log_level: Annotated[Level, BeforeValidator(str.lower)] = "info"
 
     @model_validator(mode="before")

@@ -45,6 +45,7 @@ def assert_defaults(documented: dict[str, str]) -> None:
         "MIGRATE_ON_START": "true",
         "DB_POOL_SIZE": "5",
         "DB_TIMEOUT": "10",
+        "LOG_FORMAT": "text",
         "LOG_LEVEL": "info",
     }
     assert {variable: documented[variable] for variable in plain} == plain
