@@ -34,7 +34,7 @@ def add_request_id(record: logging.LogRecord) -> bool:
 
 def _time(record: logging.LogRecord) -> str:
     """Return the time of a record as RFC 3339 has it, in UTC with milliseconds."""
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 class TextFormatter(logging.Formatter):
@@ -46,9 +46,13 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the lines of a record."""
-        message = _CONTROL.sub(_escape, record.getMessage())
+        message = record.getMessage()
+        if not message.isprintable():
+            message = _CONTROL.sub(_escape, message)
         request = record.__dict__.get("request_id") or "-"
         line = f"{_time(record)} {record.levelname} {record.name}: {message} [{request}]"
+        if not record.exc_info and not record.stack_info:
+            return line
         details = [self.formatException(record.exc_info)] if record.exc_info else []
         details += [self.formatStack(record.stack_info)] if record.stack_info else []
         lines = [_CONTROL_IN_TRACEBACK.sub(_escape, text) for text in details]
@@ -88,9 +92,12 @@ class JsonFormatter(logging.Formatter):
         return _encode(fields)
 
 
+_encoder = json.JSONEncoder(default=str, allow_nan=False)
+
+
 def _encode(fields: Mapping[str, Any]) -> str:
     try:
-        return json.dumps(fields, default=str, allow_nan=False)
+        return _encoder.encode(fields)
     except Exception:  # noqa: BLE001  # a cycle, NaN, a key that is no string, a `__str__` that fails
         return json.dumps({name: value if value is None else _text(value) for name, value in fields.items()})
 

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 import errors
 import logs
+import telemetry
 from config import settings
 from db import GreenletMiddleware, lifespan, on_database_error
 from middleware import CORS, Guard, RequestLog
@@ -37,6 +38,7 @@ app = TodoAPI(
     description="Todos of the users that Better Auth signs in.",
     lifespan=lifespan,
     redirect_slashes=False,
+    telemetry=telemetry.CONFIG,
     middleware=[
         Middleware(RequestLog),
         Middleware(

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import logs
+import telemetry
 from errors import CRASH, Problem, problem_response
 
 log = logging.getLogger("todo")
@@ -40,6 +41,7 @@ class RequestLog:
         if not _SANE_ID.fullmatch(request_id):
             request_id = uuid4().hex
         logs.request_id.set(request_id)
+        telemetry.redact_query(scope)
         state = scope.setdefault("state", {})
         state |= {"request_id": request_id, "status": 0, "is_answered": False}
 
@@ -111,6 +113,7 @@ class Guard:
         try:
             await self.app(scope, await _bounded(scope, receive), send)
         except Exception as error:
+            telemetry.record_crash(error)
             if state["status"]:
                 log.exception("crash after the answer to request %s", state["request_id"])
                 if not state["is_answered"]:

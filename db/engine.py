@@ -13,6 +13,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from config import settings
 from db.greenlets import run_off_loop
+from db.telemetry import waiting_for_slot
 from db.waiting import Slot, at_most, remaining, slots
 
 log = logging.getLogger("todo.db")
@@ -129,7 +130,8 @@ class Lease:
             Unavailable: no slot was free in time.
             psycopg2.OperationalError: the database cannot be reached.
         """
-        self._slot: Slot = slots.acquire()
+        with waiting_for_slot():
+            self._slot: Slot = slots.acquire()
         try:
             self._pooled: PoolProxiedConnection = pool.raw_connection()
         except BaseException:

@@ -2,12 +2,19 @@
 
 import asyncio
 import logging
+import sys
 import time
 from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, WebSocket
+from sqlalchemy import func, literal_column
+from sqlmodel import select
 
+from auth import CurrentUser
+from db import SessionDep
+from db.session import RequestSession
 from main import app
+from models.todo import Todo
 
 log = logging.getLogger("my.module")
 plain = APIRouter(prefix="/logs")
@@ -49,12 +56,39 @@ async def crash(text: str) -> None:
     raise LookupError(text)
 
 
+@plain.get("/crash-in-thread")
+def crash_in_thread() -> None:
+    raise LookupError("in a thread")
+
+
 @plain.get("/extra")
 async def extra() -> None:
     cycle: list[Any] = []
     cycle.append(cycle)
     log.warning("simple", extra={"count": 3, "who": {"name": "Ann"}, "level": "mine"})
     log.warning("strange", extra={"cycle": cycle, "infinite": float("inf"), "object": Unprintable()})
+
+
+@plain.post("/session")
+def add_with_session(user: CurrentUser, session: SessionDep, title: str) -> int:
+    session.add(Todo(user_id=user.id, title=title))
+    return len(session.exec(select(Todo).where(Todo.user_id == user.id)).all())
+
+
+@plain.get("/divide")
+def divide(user: CurrentUser, session: SessionDep) -> None:
+    session.exec(select(func.length(user.id) / literal_column("0"))).all()
+
+
+@plain.get("/elsewhere")
+def read_without_the_schema() -> None:
+    with RequestSession() as session:
+        session.exec(select(1)).all()
+
+
+@plain.get("/sdk")
+def has_imported_the_sdk() -> bool:
+    return sys.modules.get("opentelemetry.sdk") is not None
 
 
 @app.websocket("/logs/socket")

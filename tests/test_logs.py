@@ -173,6 +173,12 @@ def test_json_has_an_exception_in_one_field(objects: Api) -> None:
     assert "exception" not in answer
 
 
+def test_the_traceback_of_a_crash_names_the_endpoint_in_a_thread(objects: Api) -> None:
+    assert get(objects, "/logs/crash-in-thread", "in-thread").status_code == 500
+    crash, _ = lines(objects, "in-thread", 2)
+    assert ", in crash_in_thread\n" in crash["exception"]
+
+
 def test_an_unknown_format_is_refused(tmp_path: Path, issuer: Issuer) -> None:
     api = launch(0, tmp_path, BETTER_AUTH_URL=issuer.origin, LOG_FORMAT="xml", **AWAY)
     try:

@@ -19,8 +19,9 @@ LAYERS: dict[str, set[str]] = {
     "auth": {"db", "models", "config"},
     "routers": {"auth", "crud", "db", "models", "config"},
     "logs": {"config"},
-    "middleware": {"db", "logs"},
-    "main": {"routers", "middleware", "logs", "auth", "crud", "db", "models", "config"},
+    "telemetry": set(),
+    "middleware": {"db", "logs", "telemetry"},
+    "main": {"routers", "middleware", "logs", "telemetry", "auth", "crud", "db", "models", "config"},
     # docs/deploy.md describes this file. Only a deployment to AWS Lambda has it.
     "lambda_function": {"main"},
 }
