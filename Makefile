@@ -79,6 +79,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--no-emit-index-url --custom-compile-command "make lock"
 lock: $(READY) ## pin the packages of requirements*.in; ARGS=--upgrade selects the latest versions
 	@$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
+	@$(LOCK) $(ARGS) requirements-otel.in --output-file requirements-otel.txt
 	@$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
 	@$(LOCK) $(ARGS) benchmarks/requirements.in --output-file benchmarks/requirements.txt
 	@$(subst 3.11,3.12,$(LOCK)) $(ARGS) $(HOSTS)/requirements.in --constraint requirements.txt \

@@ -129,6 +129,7 @@ class Settings(BaseModel, arbitrary_types_allowed=True, frozen=True, regex_engin
     better_auth_column_case: Literal["camel", "snake"] = "camel"
     cors_origins: Origins = Field(("http://localhost:3000",), description=_ORIGINS)
     rate_limit: int = Field(0, ge=0, le=1_000_000, description="a number of requests from 0 to 1000000")
+    log_format: Annotated[Literal["text", "json"], BeforeValidator(str.lower)] = "text"
     log_level: Annotated[Level, BeforeValidator(str.lower)] = "info"
 
     @model_validator(mode="before")

@@ -5,8 +5,6 @@ import gc
 # Imported objects are never freed. Without the garbage collector a cold start is a tenth shorter.
 gc.disable()
 
-import logging
-
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
@@ -14,6 +12,8 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 import errors
+import logs
+import telemetry
 from config import settings
 from db import GreenletMiddleware, lifespan, on_database_error
 from middleware import CORS, Guard, RequestLog
@@ -21,9 +21,7 @@ from openapi import DocumentedAPI
 from routers import health, me, todos
 from routers.routing import add_routers
 
-logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-logging.getLogger("todo").setLevel(settings.log_level.upper())
-logging.getLogger("uvicorn.access").handlers.clear()  # RequestLog writes the line
+logs.configure()
 
 
 class TodoAPI(DocumentedAPI):
@@ -40,6 +38,7 @@ app = TodoAPI(
     description="Todos of the users that Better Auth signs in.",
     lifespan=lifespan,
     redirect_slashes=False,
+    telemetry=telemetry.CONFIG,
     middleware=[
         Middleware(RequestLog),
         Middleware(

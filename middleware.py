@@ -13,6 +13,8 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+import logs
+import telemetry
 from errors import CRASH, Problem, problem_response
 
 log = logging.getLogger("todo")
@@ -33,13 +35,15 @@ class RequestLog:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         started = perf_counter()
         request_id = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         if not _SANE_ID.fullmatch(request_id):
             request_id = uuid4().hex
+        logs.request_id.set(request_id)
+        telemetry.redact_query(scope)
         state = scope.setdefault("state", {})
         state |= {"request_id": request_id, "status": 0, "is_answered": False}
 
@@ -54,10 +58,28 @@ class RequestLog:
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            # The path is percent-encoded, so that nobody can forge a line. Mangum has no raw path.
-            path = (scope.get("raw_path") or quote(scope["path"]).encode()).decode("ascii", "replace")
-            milliseconds = (perf_counter() - started) * 1000
-            log.info("%s %s %d %.1fms %s", scope["method"], path, state["status"], milliseconds, request_id)
+            if scope["type"] == "http" and log.isEnabledFor(logging.INFO):
+                _log_answer(scope, state["status"], (perf_counter() - started) * 1000)
+
+
+def _log_answer(scope: Scope, status: int, milliseconds: float) -> None:
+    # The path is percent-encoded, so that it is one word. Mangum has no raw path.
+    path = (scope.get("raw_path") or quote(scope["path"]).encode()).decode("ascii", "replace")
+    fields = {
+        "method": scope["method"],
+        "route": _route(scope),
+        "status": status,
+        "milliseconds": round(milliseconds, 1),
+    }
+    log.info("%s %s %d %.1fms", scope["method"], path, status, milliseconds, extra=fields)
+
+
+def _route(scope: Scope) -> str | None:
+    """Return the template of the path, like `/api/todos/{todo_id}`; `None` if no route matched."""
+    # FastAPI 0.165 keeps here the path with the prefix of `app.include_router()`, without a document.
+    included = scope.get("fastapi", {}).get("effective_route_context")
+    path: str | None = getattr(included or scope.get("route"), "path", None)
+    return path
 
 
 class CORS(CORSMiddleware):
@@ -126,6 +148,7 @@ class Guard:
             state["client"] = client = Client(await _bounded(scope, receive))
             await self.app(scope, client, send)
         except Exception as error:
+            telemetry.record_crash(error)
             if state["status"]:
                 log.exception("crash after the answer to request %s", state["request_id"])
                 if not state["is_answered"]:

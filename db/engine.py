@@ -14,6 +14,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from config import settings
 from db.greenlets import run_off_loop
 from db.slots import Slot, slots
+from db.telemetry import waiting_for_slot
 from db.waiting import at_most, remaining
 
 log = logging.getLogger("todo.db")
@@ -133,7 +134,8 @@ class Lease:
             Unavailable: no slot was free in time.
             psycopg2.OperationalError: the database cannot be reached.
         """
-        self._slot: Slot = slots.acquire()
+        with waiting_for_slot():
+            self._slot: Slot = slots.acquire()
         try:
             self._pooled: PoolProxiedConnection = pool.raw_connection()
         except BaseException:

@@ -123,7 +123,8 @@ def _drive(function: Callable[..., T], argument: Any, name: Callable[[], str]) -
         try:
             resume, arguments = call.switch, ((yield result),)
         except BaseException as error:  # noqa: BLE001  # the function handles it
-            resume, arguments = call.throw, (error,)
+            # Without the traceback, greenlet would drop the frames of the thread or task that failed.
+            resume, arguments = call.throw, (type(error), error, error.__traceback__)
     failure = call.failure
     call.failure, call.is_done, call.gr_context = None, False, None
     if len(_idle.greenlets) < _MAX_IDLE:

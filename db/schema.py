@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import settings
+from db import telemetry
 from db.engine import pool
 from db.errors import as_unavailable, was_lost
 from db.greenlets import run_in_greenlet, run_off_loop
@@ -224,6 +225,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     while the database is away. A host that enters and leaves the lifespan with each call (Mangum on
     AWS Lambda) does this once, and keeps the connections.
     """
+    telemetry.start()  # FastAPI has configured OpenTelemetry just now
     preparing = asyncio.create_task(_prepare())
     yield
     preparing.cancel()

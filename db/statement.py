@@ -17,6 +17,7 @@ from db.errors import was_lost
 from db.plain_read import is_plain_read
 from db.results import reader
 from db.session import RequestSession
+from db.telemetry import statement as measured
 from db.waiting import Waiting, budget, remaining, statement_limit
 from models.user import refuse_writes
 
@@ -135,7 +136,7 @@ class Statement(Generic[Read]):
 
     def _execute_once(self, values: dict[str, Any]) -> list[Any]:
         parameters = dict(self._constants)
-        with Waiting():
+        with Waiting(), measured(self._sql):
             lease = connection = None
             try:
                 for name, key, convert in self._parameters:

@@ -21,6 +21,7 @@ from sqlalchemy import Engine, NullPool, event
 
 from db.engine import Lease, pool
 from db.plain_read import needs_transaction
+from db.telemetry import statement as measured
 from db.waiting import Waiting, statement_limit
 
 
@@ -132,7 +133,7 @@ class TransactionConnection:
 
     def _end(self, command: str) -> None:
         if self._lease:
-            with self.use() as connection, connection.cursor() as cursor:
+            with measured(command), self.use() as connection, connection.cursor() as cursor:
                 cursor.execute(statement_limit() + command if command == "COMMIT" else command)
 
 
@@ -157,7 +158,7 @@ class TransactionCursor:
 
     def execute(self, sql: Any, parameters: Any = None, *, plain_read: bool = False) -> None:
         """Execute a statement, with BEGIN before it if it needs a transaction and none is open."""
-        with self._connection.use() as connection:
+        with measured(sql), self._connection.use() as connection:
             begin = self._connection.begin(plain_read=plain_read and not self._is_named)
             if begin and (self._is_named or not isinstance(sql, str)):
                 with connection.cursor() as cursor:

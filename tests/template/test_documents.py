@@ -46,6 +46,7 @@ def assert_defaults(documented: dict[str, str]) -> None:
         "DB_POOL_SIZE": "5",
         "DB_TIMEOUT": "10",
         "RATE_LIMIT": "0",
+        "LOG_FORMAT": "text",
         "LOG_LEVEL": "info",
     }
     assert {variable: documented[variable] for variable in plain} == plain

@@ -659,7 +659,7 @@ def test_the_log_names_an_endpoint_that_blocks_the_loop(summaries: Site) -> None
     todo = summaries.owner.create()
     summaries.owner.http.post(f"/api/loop?todo_id={todo['id']}&seconds=0.2")
     summaries.owner.http.post(f"/api/loop?todo_id={todo['id']}&seconds=0.3")
-    logged = re.findall(r"^WARNING todo.db: (block blocked .*)$", summaries.api.log.read_text(), re.MULTILINE)
+    logged = re.findall(r" WARNING todo.db: (block blocked .*) \[\w+\]$", summaries.api.log.read_text(), re.MULTILINE)
     assert [re.sub(r"3\d\d", "1000", message).replace("block ", "summarize_todo ", 1) for message in logged] == [line]
 
 

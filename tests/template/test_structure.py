@@ -18,8 +18,10 @@ LAYERS: dict[str, set[str]] = {
     "crud": {"db", "models", "config"},
     "auth": {"db", "models", "config"},
     "routers": {"auth", "crud", "db", "models", "config"},
-    "middleware": {"db"},
-    "main": {"routers", "middleware", "auth", "crud", "db", "models", "config"},
+    "logs": {"config"},
+    "telemetry": set(),
+    "middleware": {"db", "logs", "telemetry"},
+    "main": {"routers", "middleware", "logs", "telemetry", "auth", "crud", "db", "models", "config"},
     # docs/deploy.md describes this file. Only a deployment to AWS Lambda has it.
     "lambda_function": {"main"},
 }
