@@ -37,6 +37,7 @@ while cursor is not None:
     cursor = parse_qs(urlsplit(link.partition(">")[0]).query)["cursor"][0] if link else None
 
 deleted = delete_todo.sync_detailed(created[0].id, client=api)
+api.get_httpx_client().close()
 
 sys.stdout.write(
     json.dumps(
