@@ -11,6 +11,8 @@ EXAMPLE := examples/nextjs
 EXAMPLE_READY := $(EXAMPLE)/node_modules/.installed
 CLIENTS := tests/clients
 CLIENTS_READY := $(CLIENTS)/node_modules/.installed
+OPENAPI := tests/openapi
+OPENAPI_READY := $(OPENAPI)/node_modules/.installed
 HOSTS := tests/hosts
 HOSTS_READY := .venv-hosts/.installed
 BENCHES := bench-cold bench-growth bench-clients bench-memory
@@ -18,7 +20,7 @@ BENCHES := bench-cold bench-growth bench-clients bench-memory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo token test test-better-auth test-clients test-neon test-hosts test-browser node node-22 migrate migration openapi check format lock clean bench $(BENCHES)
+.PHONY: help run demo token test test-better-auth test-clients test-neon test-hosts test-browser test-openapi node node-22 migrate migration openapi check format lock clean bench $(BENCHES)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +53,10 @@ test-hosts: $(READY) $(HOSTS_READY) ## run the tests in Vercel's and Lambda's ru
 test-browser: node $(READY) $(EXAMPLE_READY) ## run the example in a real browser; needs Node 20 and chromium
 	@python="$$(cd $(BIN) && pwd)/python" && cd $(EXAMPLE) && npm run --silent check && \
 		PYTHON="$$python" npm run --silent test:browser
+
+test-openapi: node $(OPENAPI_READY) ## check openapi.json with the rules of Redocly; needs Node 20.19
+	@cd $(OPENAPI) && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
+		npx --no-install redocly lint ../../openapi.json --config redocly.yaml
 
 migrate: $(READY) ## bring the schema of the database up to date
 	@$(BIN)/python -m db
@@ -90,7 +96,8 @@ lock: $(READY) ## pin the packages of requirements*.in; ARGS=--upgrade selects t
 		--output-file $(HOSTS)/requirements.txt
 
 clean: ## remove .venv and .local with the embedded database
-	rm -rf .venv .venv-hosts .local $(BETTER_AUTH)/node_modules $(CLIENTS)/node_modules $(EXAMPLE)/node_modules $(EXAMPLE)/.next \
+	rm -rf .venv .venv-hosts .local $(BETTER_AUTH)/node_modules $(CLIENTS)/node_modules $(OPENAPI)/node_modules \
+		$(EXAMPLE)/node_modules $(EXAMPLE)/.next \
 		benchmarks/peers/*/node_modules benchmarks/peers/nextjs/.next
 
 # Messages go to standard error, so that `make token` prints only a token.
@@ -128,6 +135,11 @@ $(CLIENTS_READY): $(CLIENTS)/package-lock.json | node-22
 $(EXAMPLE_READY): $(EXAMPLE)/package-lock.json | node
 	@echo "Installing the example into $(EXAMPLE)/node_modules (once, about 20 s) ..." >&2
 	@npm --prefix $(EXAMPLE) ci --loglevel=error >&2
+	@touch $@
+
+$(OPENAPI_READY): $(OPENAPI)/package-lock.json | node
+	@echo "Installing Redocly's linter into $(OPENAPI)/node_modules (once, about 10 s) ..." >&2
+	@npm --prefix $(OPENAPI) ci --loglevel=error >&2
 	@touch $@
 
 # This environment has the packages of requirements.txt and the runtimes of hosts, and no packages for

@@ -6,12 +6,11 @@ Starlette raise by themselves.
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from fastapi import Request, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.routing import Match
@@ -174,27 +173,3 @@ def _location(item: Mapping[str, Any]) -> list[str | int]:
     name = str(path[-1])
     plain = name.isascii() and name.isidentifier() and len(name) <= 64
     return path if plain or item["type"] != "extra_forbidden" else path[:-1]
-
-
-class ProblemDetails(BaseModel):
-    """An error (RFC 9457)."""
-
-    type: Literal["about:blank"]
-    title: str
-    status: int
-    detail: str = Field(description="A sentence for a person.")
-    request_id: str
-
-
-class InvalidField(BaseModel):
-    """A field that is not valid, and why."""
-
-    loc: list[str | int]
-    msg: str
-    type: str
-
-
-class ValidationProblemDetails(ProblemDetails):
-    """An error that lists the fields that are not valid."""
-
-    errors: list[InvalidField]

@@ -16,9 +16,9 @@ from starlette.types import ASGIApp
 import errors
 from config import settings
 from db import GreenletMiddleware, lifespan, on_database_error
-from middleware import CORS, Guard, RequestLog
+from middleware import CORS, Compress, Guard, RequestLog
 from openapi import DocumentedAPI
-from routers import health, me, todos
+from routers import docs, health, me, todos
 from routers.routing import add_routers
 
 logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
@@ -38,6 +38,11 @@ app = TodoAPI(
     title="SQLModel Todo API",
     version="0.1.0",
     description="Todos of the users that Better Auth signs in.",
+    license_info={"name": "MIT", "identifier": "MIT"},
+    servers=[{"url": "/", "description": "The server of this document."}],
+    docs_url=None,  # routers/docs.py serves it, without the internet
+    redoc_url=None,
+    swagger_ui_oauth2_redirect_url=None,
     lifespan=lifespan,
     redirect_slashes=False,
     middleware=[
@@ -46,10 +51,15 @@ app = TodoAPI(
             CORS,
             allow_origins=settings.cors_origins,
             allow_credentials=True,
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-            expose_headers=["Link", "Location", "X-Request-ID", "Retry-After"],
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=[
+                *("Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key"),
+                *("X-Request-ID", "traceparent"),
+            ],
+            expose_headers=["ETag", "Link", "Location", "X-Request-ID", "Retry-After"],
+            max_age=7200,  # seconds; Chrome keeps a preflight no longer
         ),
+        Middleware(Compress),
         Middleware(Guard),
     ],
     exception_handlers={
@@ -60,7 +70,7 @@ app = TodoAPI(
         Exception: errors.on_crash,
     },
 )
-add_routers(app, todos.router, me.router, health.router)
+add_routers(app, todos.router, me.router, health.router, docs.router)
 
 gc.freeze()
 gc.enable()

@@ -59,8 +59,6 @@ class BetterAuthToken(HTTPBearer):
 
 
 get_current_user = BetterAuthToken(
-    scheme_name="Better Auth JWT",
-    bearerFormat="JWT",
-    description="From `GET /api/auth/token` of the Better Auth server.",
+    scheme_name="BetterAuthJWT", bearerFormat="JWT", description="From `GET /api/auth/token` of the Better Auth server."
 )
 CurrentUser = Annotated[AuthenticatedUser, Depends(get_current_user)]

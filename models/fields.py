@@ -1,11 +1,12 @@
 """The types that fields are made of: text and times from clients, and the owner of a row."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, GetJsonSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema, PydanticCustomError
 from sqlalchemy import Index, PrimaryKeyConstraint, Table, UniqueConstraint, event
 from sqlmodel import Field, SQLModel
 
@@ -22,6 +23,22 @@ def _refuse_unstorable(value: str) -> str:
     return value
 
 
+# ECMA 262 and Python read these patterns alike, and so do RE2 and Rust, which lack \\u0000.
+_NO_NUL = r"^[^\x00]*$"
+_NO_NUL_NOT_BLANK = r"^\s*[^\x00\s][^\x00]*$"
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    """The `pattern` of the JSON schema of a text. Clients check it, the server checks the same in other ways."""
+
+    pattern: str
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return pydantic's schema with this pattern, unless it has one."""
+        return {"pattern": self.pattern, **handler(schema)}
+
+
 class StorableText(StringConstraints):
     """Text that PostgreSQL can store, with the bounds of pydantic's `StringConstraints`.
 
@@ -35,6 +52,7 @@ class StorableText(StringConstraints):
         """Return the constraints that pydantic applies, in their order."""
         yield from super().__iter__()
         yield AfterValidator(_refuse_unstorable)
+        yield _Pattern(_NO_NUL_NOT_BLANK if self.strip_whitespace and self.min_length else _NO_NUL)
 
 
 Title = Annotated[str, StorableText(strip_whitespace=True, min_length=1, max_length=200)]

@@ -4,14 +4,16 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Index, Table, Text, text
 from sqlmodel import Field, SQLModel
 
 from models.cursor import Order
 from models.fields import Description, Moment, Owned, Title
-from models.user import UserIdText
+from models.request import OMITTED, RequestModel
+from models.user import EXAMPLE_ID, UserIdText
+from openapi import about
 
 
 class Todo(Owned, table=True):
@@ -34,61 +36,71 @@ class Todo(Owned, table=True):
 TODO_TABLE: Table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel leaves it untyped
 
 
-class TodoCreate(SQLModel):
+_TITLE = about("What is to be done. Spaces around it are removed.", "Buy milk")
+_DESCRIPTION = about("More about it.", "Two litres, and not the one with chocolate.")
+_COMPLETED = about("Whether it is done.", False)
+
+
+class TodoCreate(RequestModel, json_schema_extra={"examples": [{"title": "Buy milk"}]}):
     """What a client sends to make a todo."""
 
-    model_config = {"extra": "forbid", "json_schema_extra": {"examples": [{"title": "Buy milk"}]}}
-
-    title: Title
-    description: Description | None = None
-    completed: bool = False
+    title: Annotated[Title, _TITLE]
+    description: Annotated[Description | None, _DESCRIPTION] = None
+    completed: Annotated[bool, _COMPLETED] = False
 
 
-def _describe_update(schema: dict[str, Any]) -> None:
-    schema["examples"] = [{"completed": True}]
-    # With `"default": null`, clients would send null where it is refused.
-    for field in schema["properties"].values():
-        field.pop("default")
-
-
-class TodoUpdate(SQLModel):
+class TodoUpdate(RequestModel, json_schema_extra={"examples": [{"completed": True}]}):
     """What a client sends to change a todo: what is left out stays as it is."""
 
-    model_config = {"extra": "forbid", "json_schema_extra": _describe_update}
-
-    title: Title = Field(default=None)
-    description: Description | None = None
-    completed: bool = Field(default=None)
+    title: Annotated[Title, _TITLE] = OMITTED
+    description: Annotated[Description | None, _DESCRIPTION] = None
+    completed: Annotated[bool, _COMPLETED] = OMITTED
 
 
 class TodoRead(SQLModel):
     """A todo as its owner sees it."""
 
-    id: UUID
-    title: str
-    description: str | None
-    completed: bool
-    user_id: UserIdText
-    created_at: datetime
-    updated_at: datetime | None
+    id: Annotated[UUID, about("The id, made by the server.", "7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968")]
+    title: Annotated[str, about("What is to be done.", "Buy milk")]
+    description: Annotated[str | None, _DESCRIPTION]
+    completed: Annotated[bool, _COMPLETED]
+    user_id: Annotated[UserIdText, about("The id of its owner.", EXAMPLE_ID)]
+    created_at: Annotated[datetime, about("When it was created.", "2026-11-24T08:00:00Z")]
+    updated_at: Annotated[datetime | None, about("When it was last changed, null until then.", "2026-11-24T09:30:00Z")]
 
 
 NEWEST_FIRST = Order("newest", created_at=Moment, id=UUID)
 
 
+MAX_SKIP = 10_000
+"""The most todos that a page by number leaves out. PostgreSQL reads each of them, also for nobody."""
+
+
+def _refuse_deep(skip: int) -> int:
+    if skip > MAX_SKIP:
+        raise PydanticCustomError("skip_too_large", "Skip should be at most 10000, use cursor to read beyond that")
+    return skip
+
+
 class TodoPage(BaseModel):
     """The query of a list of todos."""
 
-    completed: bool | None = Field(None, description="Only completed ones, or only open ones.")
-    limit: int = Field(100, ge=1, le=500, description="How many at most.")
-    cursor: Annotated[dict[str, Any], *NEWEST_FIRST.validator] | None = Field(
-        None, description="Where the page before ended: see `Link`."
-    )
-    skip: int = Field(0, ge=0, lt=2**31, description="How many to leave out; not with `cursor`.")
+    completed: Annotated[bool | None, about("Only completed ones, or only open ones.", False)] = None
+    limit: Annotated[int, about("How many at most.", 50, ge=1, le=500)] = 100
+    cursor: Annotated[
+        Annotated[dict[str, Any], *NEWEST_FIRST.validator] | None,
+        about("Where the page before ended: see the header `Link`. It is opaque.", "WyJuZXdlc3QiLCIyMDI2Il0"),
+    ] = None
+    skip: Annotated[
+        int,
+        about("How many to leave out; not with `cursor`.", 0, ge=0, json_schema_extra={"maximum": MAX_SKIP}),
+        AfterValidator(_refuse_deep),
+    ] = 0
 
     @field_validator("skip")
     @classmethod
     def _without_cursor(cls, skip: int, info: ValidationInfo) -> int:
-        if info.data.get("cursor"):
+        # Clients that are generated from the document send the default.
+        if skip and info.data.get("cursor"):
             raise PydanticCustomError("skip_with_cursor", "Skip should be left out with a cursor")
         return skip

@@ -1,32 +1,69 @@
 """Probes: whether the process runs, and whether it can serve requests."""
 
+from typing import Annotated, Any, Literal
+
 from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
 
 from auth import signing_keys
 from db import report_database
 from errors import Unavailable
-from openapi import documented
+from openapi import ProblemDetails, about
+from routers.routing import Route
 
-router = APIRouter(tags=["health"], generate_unique_id_function=lambda route: route.name)
+router = APIRouter(tags=["health"], route_class=Route, generate_unique_id_function=lambda route: route.name)
 
 
-@router.head("/", include_in_schema=False)
+class Root(BaseModel):
+    """The API, and where to go from here."""
+
+    name: Annotated[str, about("The name of the API.", "SQLModel Todo API")]
+    version: Annotated[str, about("The version of the API.", "0.1.0")]
+    docs: Annotated[str, about("The path of the documentation.", "/docs")]
+    health: Annotated[str, about("The path of the probe.", "/health")]
+
+
+class Health(BaseModel):
+    """The state of the process."""
+
+    status: Annotated[Literal["healthy"], about("The process runs.", "healthy")]
+
+
+class Services(BaseModel):
+    """A line for each service: `ok`, or what is wrong and what to do."""
+
+    database: Annotated[str, about("Whether the database answers.", "ok")]
+    schema_: Annotated[str, Field(alias="schema"), about("Whether the schema is up to date.", "ok")]
+    signing_keys: Annotated[str, about("Whether Better Auth's signing keys are known.", "ok")]
+
+
+class Readiness(Services):
+    """All services are available."""
+
+    status: Annotated[Literal["ready"], about("Requests can be served.", "ready")]
+
+
+class ReadinessProblemDetails(ProblemDetails, Services):
+    """An error that has a line for each service."""
+
+
 @router.get("/")
-async def index(request: Request) -> dict[str, str]:
+async def get_root(request: Request) -> Root:
     """Return the name and version of the API, and where to go from here."""
-    app = request.app
-    return {"name": app.title, "version": app.version, "docs": app.docs_url, "health": "/health"}
+    return Root(name=request.app.title, version=request.app.version, docs="/docs", health="/health")
 
 
-@router.head("/health", include_in_schema=False)
 @router.get("/health")
-async def health() -> dict[str, str]:
+async def get_health() -> Health:
     """Return 200 if the process runs. It asks no other service, and answers while the database hangs."""
-    return {"status": "healthy"}
+    return Health(status="healthy")
 
 
-@router.get("/ready", responses=documented(503))
-async def ready() -> dict[str, str]:
+_NOT_READY = {"model": ReadinessProblemDetails, "description": "A service is not available. Its line says why."}
+
+
+@router.get("/ready", response_model=Readiness, responses={503: _NOT_READY})
+async def get_readiness() -> dict[str, Any]:
     """Return 200 if requests can be served, and a line for each service that they need."""
     report = await report_database()
     if not signing_keys.keys:

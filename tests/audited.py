@@ -12,7 +12,7 @@ from main import app
 
 @app.middleware("http")
 async def audit(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    if seconds := request.query_params.get("middleware"):
+    if seconds := request.headers.get("x-middleware"):
         with Session(engine) as session:
             session.exec(select(func.sleep(float(seconds)))).all()
     if request.query_params.get("crash"):

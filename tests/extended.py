@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, BackgroundTasks, Body, Depends, HTTPException, Response, WebSocket
+from fastapi import APIRouter, BackgroundTasks, Body, Depends, HTTPException, Query, Response, WebSocket
 from fastapi.responses import StreamingResponse
 from psycopg2.extras import execute_values
 from psycopg2.sql import SQL, Identifier
@@ -403,6 +403,50 @@ async def socket(websocket: WebSocket, user: CurrentUser, session: SessionDep) -
 
 
 # --- answers and types
+
+
+class Words(BaseModel):
+    flag: bool = False
+    word: Annotated[list[str], Field(alias="words")] = []
+
+
+class Open(BaseModel, extra="allow"):
+    flag: bool = False
+
+
+@router.get("/words")
+def get_words(query: Annotated[Words, Query()]) -> list[str]:
+    return query.word
+
+
+@router.get("/open")
+def get_open(query: Annotated[Open, Query()]) -> dict[str, Any]:
+    return query.model_dump()
+
+
+def named(name: Annotated[str, Query(validation_alias="from")] = "nobody") -> str:
+    return name
+
+
+@router.get("/plain")
+def get_plain(
+    name: Annotated[str, Depends(named)], flag: bool | None = None, word: Annotated[list[str] | None, Query()] = None
+) -> list[Any]:
+    return [name, flag, word]
+
+
+@router.get("/events")
+async def get_events(big: bool = False) -> StreamingResponse:
+    async def events() -> AsyncIterator[str]:
+        yield "data: " + "x" * (2000 if big else 1) + "\n\n"
+
+    headers = {"Cache-Control": "no-cache"}
+    return StreamingResponse(events(), headers=headers, media_type="text/event-stream")
+
+
+@router.get("/picture")
+def get_picture() -> Response:
+    return Response(b"x" * 2000, media_type="image/png")
 
 
 class Shout(TodoRead):

@@ -65,6 +65,11 @@ NO_TODO = {
         "-Infinity": b'{"title": "x", "completed": -Infinity}',
         "4,000 digits": b'{"title": "x", "completed": ' + b"9" * 4_000 + b"}",
         "word": b'{"title": "x", "completed": "ZmarkZ"}',
+        "off": b'{"title": "x", "completed": "off"}',
+        "true as text": b'{"title": "x", "completed": "true"}',
+        "1 as text": b'{"title": "x", "completed": "1"}',
+        "1": b'{"title": "x", "completed": 1}',
+        "0.0": b'{"title": "x", "completed": 0.0}',
     },
 }
 
@@ -172,8 +177,8 @@ EPOCH = cursor("newest", "1970-01-01T00:00:00Z", NO_ID)
 
 QUERIES = {
     "limit": ["0", "501", "-1", "x", "", "1.5", "NaN", "9" * 5_000, "%00", "%FF", "%E2%98%95"],
-    "skip": ["-1", "x", str(2**31 + 7), str(2**63), str(10**30), "9" * 5_000, "%00", "1e3"],
-    "completed": ["maybe", "2", "%00", "null", "%ED%A0%80"],
+    "skip": ["-1", "x", "10001", str(2**31 + 7), str(2**63), str(10**30), "9" * 5_000, "%00", "1e3"],
+    "completed": ["maybe", "2", "1", "0", "on", "TRUE", "False", "", "%00", "null", "%ED%A0%80"],
     "cursor": [
         *("", "x", "%00", "%E2%98%95", "****", "%2B%2F" * 16),
         *("A" * 31, "A" * 33, "A" * 10_000, "%5B" * 20_000, EPOCH[:-4], EPOCH + "="),
@@ -195,6 +200,45 @@ def test_an_invalid_query_is_422(owner: Person, name: str, value: str) -> None:
     assert len(value) < 6 or value not in answer.text
 
 
+ONE = f"/api/todos/{SOME_ID}"
+
+
+@pytest.mark.parametrize(
+    ("verb", "path"),
+    [
+        ("GET", "/api/todos"),
+        ("HEAD", "/api/todos"),
+        ("POST", "/api/todos"),
+        ("GET", ONE),
+        ("PATCH", ONE),
+        ("DELETE", ONE),
+        ("POST", f"{ONE}/toggle"),
+        ("GET", "/api/me"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("complete", True), ("access_token", True), ("", False), ("two%20words", False), ("a" * 65, False)],
+    ids=["complete", "access_token", "empty", "two words", "long"],
+)
+def test_an_unknown_parameter_is_422_and_not_repeated(
+    anonymous: httpx.Client, owner: Person, verb: str, path: str, name: str, told: bool
+) -> None:
+    todo = owner.create("as it was")
+    url = f"{path.replace(SOME_ID, todo['id'])}?{name}={MARK}"
+    assert anonymous.request(verb, url, json={}).status_code == 401
+    answer = owner.http.request(verb, url, json={"title": "changed"})
+    assert answer.status_code == 422
+    assert MARK not in answer.text + str(answer.headers)
+    if verb != "HEAD":
+        expect_invalid(answer, ["query", name] if told else ["query"])
+    assert owner.http.get("/api/todos").json() == [todo]
+
+
+def test_a_parameter_that_is_sent_twice_is_422(owner: Person) -> None:
+    expect_invalid(owner.http.get("/api/todos?limit=1&limit=2"), ["query", "limit"])
+
+
 def test_a_cursor_from_before_the_first_todo_is_valid(owner: Person) -> None:
     owner.create()
     answer = owner.http.get("/api/todos", params={"cursor": cursor("newest", "0001-01-03T00:00:00Z", NO_ID)})
@@ -202,7 +246,7 @@ def test_a_cursor_from_before_the_first_todo_is_valid(owner: Person) -> None:
 
 
 def test_skip_and_cursor_together_are_refused(owner: Person) -> None:
-    answer = owner.http.get("/api/todos", params={"cursor": EPOCH, "skip": 0})
+    answer = owner.http.get("/api/todos", params={"cursor": EPOCH, "skip": 1})
     expect_invalid(answer, ["query", "skip"])
 
 

@@ -12,7 +12,7 @@ from tests.issuer import Issuer
 from tests.live import Api, running, wait_until_ready
 
 ORIGIN = "http://localhost:3000"
-EXPOSED = {"Link", "Location", "X-Request-ID", "Retry-After"}
+EXPOSED = {"ETag", "Link", "Location", "X-Request-ID", "Retry-After"}
 SOME_TODO = "/api/todos/7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968"
 
 # A working API cannot cause this error of PostgreSQL, so the API treats it as a bug of its own.
@@ -52,10 +52,10 @@ ERRORS: dict[str, tuple[Call, int, str, dict[str, str]]] = {
     "no path": (("GET", "/nowhere", {}), 404, "Not Found", {}),
     "no path below": (("POST", f"{SOME_TODO}/more", {}), 404, "Not Found", {}),
     "no todo": (("GET", SOME_TODO, {}), 404, "Not Found", {}),
-    "no method": (("PUT", "/api/todos", {}), 405, "Method Not Allowed", {"allow": "GET, POST"}),
-    "no method on one": (("POST", SOME_TODO, {}), 405, "Method Not Allowed", {"allow": "DELETE, GET, PATCH"}),
+    "no method": (("PUT", "/api/todos", {}), 405, "Method Not Allowed", {"allow": "GET, HEAD, POST"}),
+    "no method on one": (("POST", SOME_TODO, {}), 405, "Method Not Allowed", {"allow": "DELETE, GET, HEAD, PATCH"}),
     "no method without a token": (("DELETE", "/health", {}), 405, "Method Not Allowed", {"allow": "GET, HEAD"}),
-    "no preflight": (("OPTIONS", "/api/me", {}), 405, "Method Not Allowed", {"allow": "GET"}),
+    "no preflight": (("OPTIONS", "/api/me", {}), 405, "Method Not Allowed", {"allow": "GET, HEAD"}),
     "no token": (
         ("GET", "/api/me", {"headers": {"Authorization": ""}}),
         401,
@@ -81,7 +81,7 @@ def expect_readable(answer: httpx.Response) -> None:
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert answer.headers["access-control-allow-credentials"] == "true"
     assert set(answer.headers["access-control-expose-headers"].split(", ")) == EXPOSED
-    assert answer.headers["vary"] == "Origin"
+    assert "Origin" in answer.headers["vary"].split(", ")
 
 
 @pytest.mark.parametrize(("call", "status", "title", "headers"), ERRORS.values(), ids=list(ERRORS))
@@ -136,6 +136,17 @@ def test_a_crash_is_described_in_the_log_and_nowhere_else(crashing: Api, http: h
     assert http.post("/api/todos", json={"title": "no crash"}).status_code == 201
 
 
+ALLOWED = [
+    "authorization",
+    "content-type",
+    "if-match",
+    "if-none-match",
+    "idempotency-key",
+    "x-request-id",
+    "traceparent",
+]
+
+
 def preflight(http: httpx.Client, origin: str, method: str, *headers: str) -> httpx.Response:
     asked = {"Access-Control-Request-Method": method, "Origin": origin}
     if headers:
@@ -143,15 +154,16 @@ def preflight(http: httpx.Client, origin: str, method: str, *headers: str) -> ht
     return http.options("/api/todos", headers=asked)
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
 def test_a_preflight_for_an_allowed_request_succeeds(http: httpx.Client, method: str) -> None:
-    answer = preflight(http, ORIGIN, method, "authorization", "content-type", "x-request-id")
+    answer = preflight(http, ORIGIN, method, *ALLOWED)
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert answer.headers["access-control-allow-credentials"] == "true"
     assert method in answer.headers["access-control-allow-methods"].split(", ")
     allowed = answer.headers["access-control-allow-headers"].lower().split(", ")
-    assert {"authorization", "content-type", "x-request-id"} <= set(allowed)
+    assert set(ALLOWED) <= set(allowed)
+    assert answer.headers["access-control-max-age"] == "7200"
     assert answer.headers["x-request-id"] == "mine"
 
 
@@ -172,11 +184,3 @@ def test_a_preflight_for_a_forbidden_request_is_400(http: httpx.Client, origin: 
     assert "evil" not in answer.text
     allowed = answer.headers.get("access-control-allow-origin")
     assert allowed == (ORIGIN if origin == ORIGIN else None)
-
-
-@pytest.mark.parametrize("path", ["/", "/health"])
-def test_a_probe_may_send_head(anonymous: httpx.Client, path: str) -> None:
-    answer = anonymous.head(path)
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["x-request-id"]

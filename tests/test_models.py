@@ -240,5 +240,5 @@ def test_extreme_times_are_read_in_every_time_zone(session: Session, zone: str) 
 def test_openapi_describes_texts_and_times() -> None:
     properties = Sent.model_json_schema()["properties"]
     assert properties["title"] | {"minLength": 1, "maxLength": 200, "type": "string"} == properties["title"]
-    assert {"maxLength": 2000, "type": "string"} in properties["description"]["anyOf"]
+    assert {"maxLength": 2000, "pattern": r"^[^\x00]*$", "type": "string"} in properties["description"]["anyOf"]
     assert {"format": "date-time", "type": "string"} in properties["at"]["anyOf"]

@@ -113,7 +113,19 @@ def test_skip_with_cursor_is_refused(owner: Person, database: Database) -> None:
     add_todos(database, owner, 3)
     link = owner.http.get("/api/todos?limit=1").links["next"]["url"]
     expect_invalid(owner.http.get(f"{link}&skip=1"), ["query", "skip"])
-    expect_invalid(owner.http.get(f"{link}&skip=0"), ["query", "skip"])
+
+
+def test_skip_0_with_cursor_is_accepted(owner: Person, database: Database) -> None:
+    add_todos(database, owner, 3)
+    link = owner.http.get("/api/todos?limit=1").links["next"]["url"]
+    assert owner.http.get(f"{link}&skip=0").json() == owner.http.get(link).json()
+
+
+def test_skip_is_at_most_10000(owner: Person, database: Database) -> None:
+    add_todos(database, owner, 10_001)
+    assert [todo["title"] for todo in owner.http.get("/api/todos?skip=10000").json()] == ["todo 1"]
+    (error,) = expect_invalid(owner.http.get("/api/todos?skip=10001"), ["query", "skip"])
+    assert "use cursor" in error["msg"]
 
 
 def test_the_cursor_of_another_user_returns_an_empty_page(owner: Person, stranger: Person, database: Database) -> None:

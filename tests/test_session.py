@@ -232,7 +232,9 @@ def test_a_middleware_of_a_copy_may_use_a_session(database: Database, issuer: Is
         ThreadPoolExecutor() as pool,
     ):
         wait_until_ready(api)
-        answers = [pool.submit(http.get, "/api/copy/gather?seconds=0.1&middleware=0.5") for _ in range(3)]
+        http.headers["X-Middleware"] = "0.5"
+        answers = [pool.submit(http.get, "/api/copy/gather?seconds=0.1") for _ in range(3)]
+        del http.headers["X-Middleware"]
         time.sleep(0.2)
         began = time.monotonic()
         assert http.get("/health").status_code == 200

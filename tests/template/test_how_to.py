@@ -123,7 +123,9 @@ def test_the_fields_are_stored_changed_and_returned(field: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"due": "2026-11-24T09:00:00"}, {"due": "0001-01-01T00:00:00Z"}, {"starred": None}], ids=str
+    "values",
+    [{"due": "2026-11-24T09:00:00"}, {"due": "0001-01-01T00:00:00Z"}, {"starred": None}, {"starred": "on"}],
+    ids=str,
 )
 def test_a_value_that_a_field_cannot_have_is_422(field: Site, values: dict[str, object]) -> None:
     todo = field.owner.create()
@@ -299,21 +301,40 @@ def test_the_document_has_the_operations_and_their_errors(tags: Site) -> None:
         if operation["tags"] == ["tags"]
     }
     assert operations == {
-        "list_tags": "200 401 413 422 500 503",
-        "create_tag": "201 401 409 413 415 422 500 503",
-        "get_tag": "200 401 404 413 422 500 503",
-        "rename_tag": "200 401 404 409 413 415 422 500 503",
-        "delete_tag": "204 401 404 413 422 500 503",
-        "list_tags_of_todo": "200 401 404 413 422 500 503",
-        "add_tag": "204 401 404 413 422 500 503",
-        "remove_tag": "204 401 404 413 422 500 503",
+        "list_tags": "200 401 413 422 429 500 503",
+        "create_tag": "201 401 409 413 415 422 429 500 503",
+        "get_tag": "200 401 404 413 422 429 500 503",
+        "rename_tag": "200 401 404 409 413 415 422 429 500 503",
+        "delete_tag": "204 401 404 413 422 429 500 503",
+        "list_tags_of_todo": "200 401 404 413 422 429 500 503",
+        "add_tag": "204 401 404 413 422 429 500 503",
+        "remove_tag": "204 401 404 413 422 429 500 503",
     }
+
+
+def test_a_new_resource_is_described_like_the_others(tags: Site) -> None:
+    document = tags.anonymous.get("/openapi.json").json()
+    assert {"name": "tags", "description": "The tags of the user."} in document["tags"]
+    path = document["paths"]["/api/tags/{tag_id}"]["get"]["parameters"][0]
+    assert (path["description"], path["schema"]["examples"]) == ("The id of the tag.", [path["schema"]["examples"][0]])
+    listed = document["paths"]["/api/tags"]["get"]["responses"]["200"]
+    assert listed["content"]["application/json"]["schema"]["maxItems"] == 500
+    assert set(listed["headers"]) == {"Link", "X-Request-ID"}
+
+
+def test_a_new_resource_answers_head_and_refuses_unknown_parameters(tags: Site) -> None:
+    tag = create_tag(tags.owner, "head")
+    assert tags.owner.http.head(f"/api/tags/{tag['id']}").headers["content-length"] == str(len(json.dumps(tag)) - 3)
+    expect_invalid(tags.owner.http.get("/api/tags?name=head"), ["query", "name"])
+    expect_invalid(tags.owner.http.put(f"/api/tags/{tag['id']}?x=1", json={"name": "x"}), ["query", "x"])
 
 
 def test_a_page_on_another_origin_may_rename_a_tag(tags: Site) -> None:
     headers = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "PUT"}
     assert tags.anonymous.options(f"/api/tags/{uuid4()}", headers=headers).status_code == 200
-    assert sorted(tags.owner.http.post(f"/api/tags/{uuid4()}").headers["allow"].split(", ")) == ["DELETE", "GET", "PUT"]
+    assert sorted(tags.owner.http.post(f"/api/tags/{uuid4()}").headers["allow"].split(", ")) == [
+        *("DELETE", "GET", "HEAD", "PUT")
+    ]
 
 
 def test_a_deleted_user_has_no_tags(tags: Site) -> None:

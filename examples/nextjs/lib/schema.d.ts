@@ -107,10 +107,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Index
+         * Get Root
          * @description Return the name and version of the API, and where to go from here.
          */
-        get: operations["index"];
+        get: operations["get_root"];
         put?: never;
         post?: never;
         delete?: never;
@@ -127,10 +127,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Health
+         * Get Health
          * @description Return 200 if the process runs. It asks no other service, and answers while the database hangs.
          */
-        get: operations["health"];
+        get: operations["get_health"];
         put?: never;
         post?: never;
         delete?: never;
@@ -147,10 +147,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Ready
+         * Get Readiness
          * @description Return 200 if requests can be served, and a line for each service that they need.
          */
-        get: operations["ready"];
+        get: operations["get_readiness"];
         put?: never;
         post?: never;
         delete?: never;
@@ -164,15 +164,43 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Health
+         * @description The state of the process.
+         */
+        Health: {
+            /**
+             * Status
+             * @description The process runs.
+             * @example healthy
+             * @constant
+             */
+            status: "healthy";
+        };
+        /**
          * InvalidField
          * @description A field that is not valid, and why.
          */
         InvalidField: {
-            /** Loc */
+            /**
+             * Loc
+             * @description The path to the field.
+             * @example [
+             *       "body",
+             *       "title"
+             *     ]
+             */
             loc: (string | number)[];
-            /** Msg */
+            /**
+             * Msg
+             * @description The reason, for a person.
+             * @example Field required
+             */
             msg: string;
-            /** Type */
+            /**
+             * Type
+             * @description The reason, for a program.
+             * @example missing
+             */
             type: string;
         };
         /**
@@ -182,20 +210,151 @@ export interface components {
         ProblemDetails: {
             /**
              * Type
-             * @constant
+             * Format: uri-reference
+             * @description The kind of the problem: about:blank, or a path that is documented.
+             * @example about:blank
              */
-            type: "about:blank";
-            /** Title */
+            type: string;
+            /**
+             * Title
+             * @description The phrase of the status.
+             * @example Not Found
+             */
             title: string;
-            /** Status */
+            /**
+             * Status
+             * @description The status of the answer.
+             * @example 404
+             */
             status: number;
             /**
              * Detail
              * @description A sentence for a person.
+             * @example Todo not found.
              */
             detail: string;
-            /** Request Id */
+            /**
+             * Request Id
+             * @description The header X-Request-ID of the answer.
+             * @example 4bf92f3577b34da6a3ce929d0e0e4736
+             */
             request_id: string;
+        };
+        /**
+         * Readiness
+         * @description All services are available.
+         */
+        Readiness: {
+            /**
+             * Database
+             * @description Whether the database answers.
+             * @example ok
+             */
+            database: string;
+            /**
+             * Schema
+             * @description Whether the schema is up to date.
+             * @example ok
+             */
+            schema: string;
+            /**
+             * Signing Keys
+             * @description Whether Better Auth's signing keys are known.
+             * @example ok
+             */
+            signing_keys: string;
+            /**
+             * Status
+             * @description Requests can be served.
+             * @example ready
+             * @constant
+             */
+            status: "ready";
+        };
+        /**
+         * ReadinessProblemDetails
+         * @description An error that has a line for each service.
+         */
+        ReadinessProblemDetails: {
+            /**
+             * Database
+             * @description Whether the database answers.
+             * @example ok
+             */
+            database: string;
+            /**
+             * Schema
+             * @description Whether the schema is up to date.
+             * @example ok
+             */
+            schema: string;
+            /**
+             * Signing Keys
+             * @description Whether Better Auth's signing keys are known.
+             * @example ok
+             */
+            signing_keys: string;
+            /**
+             * Type
+             * Format: uri-reference
+             * @description The kind of the problem: about:blank, or a path that is documented.
+             * @example about:blank
+             */
+            type: string;
+            /**
+             * Title
+             * @description The phrase of the status.
+             * @example Not Found
+             */
+            title: string;
+            /**
+             * Status
+             * @description The status of the answer.
+             * @example 404
+             */
+            status: number;
+            /**
+             * Detail
+             * @description A sentence for a person.
+             * @example Todo not found.
+             */
+            detail: string;
+            /**
+             * Request Id
+             * @description The header X-Request-ID of the answer.
+             * @example 4bf92f3577b34da6a3ce929d0e0e4736
+             */
+            request_id: string;
+        };
+        /**
+         * Root
+         * @description The API, and where to go from here.
+         */
+        Root: {
+            /**
+             * Name
+             * @description The name of the API.
+             * @example SQLModel Todo API
+             */
+            name: string;
+            /**
+             * Version
+             * @description The version of the API.
+             * @example 0.1.0
+             */
+            version: string;
+            /**
+             * Docs
+             * @description The path of the documentation.
+             * @example /docs
+             */
+            docs: string;
+            /**
+             * Health
+             * @description The path of the probe.
+             * @example /health
+             */
+            health: string;
         };
         /**
          * TodoCreate
@@ -205,13 +364,22 @@ export interface components {
          *     }
          */
         TodoCreate: {
-            /** Title */
+            /**
+             * Title
+             * @description What is to be done. Spaces around it are removed.
+             * @example Buy milk
+             */
             title: string;
-            /** Description */
+            /**
+             * Description
+             * @description More about it.
+             * @example Two litres, and not the one with chocolate.
+             */
             description?: string | null;
             /**
              * Completed
-             * @default false
+             * @description Whether it is done. The default is `false`.
+             * @example false
              */
             completed?: boolean;
         };
@@ -223,22 +391,46 @@ export interface components {
             /**
              * Id
              * Format: uuid
+             * @description The id, made by the server.
+             * @example 7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968
              */
             id: string;
-            /** Title */
+            /**
+             * Title
+             * @description What is to be done.
+             * @example Buy milk
+             */
             title: string;
-            /** Description */
+            /**
+             * Description
+             * @description More about it.
+             * @example Two litres, and not the one with chocolate.
+             */
             description: string | null;
-            /** Completed */
+            /**
+             * Completed
+             * @description Whether it is done.
+             * @example false
+             */
             completed: boolean;
-            /** User Id */
+            /**
+             * User Id
+             * @description The id of its owner.
+             * @example V1StGXR8Z5jdHi6BmyTkqPz0uWcNa4Lr
+             */
             user_id: string;
             /**
              * Created At
              * Format: date-time
+             * @description When it was created.
+             * @example 2026-11-24T08:00:00Z
              */
             created_at: string;
-            /** Updated At */
+            /**
+             * Updated At
+             * @description When it was last changed, null until then.
+             * @example 2026-11-24T09:30:00Z
+             */
             updated_at: string | null;
         };
         /**
@@ -249,11 +441,23 @@ export interface components {
          *     }
          */
         TodoUpdate: {
-            /** Title */
+            /**
+             * Title
+             * @description What is to be done. Spaces around it are removed.
+             * @example Buy milk
+             */
             title?: string;
-            /** Description */
+            /**
+             * Description
+             * @description More about it.
+             * @example Two litres, and not the one with chocolate.
+             */
             description?: string | null;
-            /** Completed */
+            /**
+             * Completed
+             * @description Whether it is done.
+             * @example false
+             */
             completed?: boolean;
         };
         /**
@@ -261,13 +465,29 @@ export interface components {
          * @description A user, as the API returns them.
          */
         UserRead: {
-            /** Id */
+            /**
+             * Id
+             * @description The id, a string whatever type Better Auth stores.
+             * @example V1StGXR8Z5jdHi6BmyTkqPz0uWcNa4Lr
+             */
             id: string;
-            /** Name */
+            /**
+             * Name
+             * @description The name to show.
+             * @example Ada Lovelace
+             */
             name: string;
-            /** Email */
+            /**
+             * Email
+             * @description The e-mail address.
+             * @example ada@example.com
+             */
             email: string;
-            /** Image */
+            /**
+             * Image
+             * @description The address of a picture.
+             * @example https://example.com/ada.png
+             */
             image: string | null;
         };
         /**
@@ -277,21 +497,49 @@ export interface components {
         ValidationProblemDetails: {
             /**
              * Type
-             * @constant
+             * Format: uri-reference
+             * @description The kind of the problem: about:blank, or a path that is documented.
+             * @example about:blank
              */
-            type: "about:blank";
-            /** Title */
+            type: string;
+            /**
+             * Title
+             * @description The phrase of the status.
+             * @example Not Found
+             */
             title: string;
-            /** Status */
+            /**
+             * Status
+             * @description The status of the answer.
+             * @example 404
+             */
             status: number;
             /**
              * Detail
              * @description A sentence for a person.
+             * @example Todo not found.
              */
             detail: string;
-            /** Request Id */
+            /**
+             * Request Id
+             * @description The header X-Request-ID of the answer.
+             * @example 4bf92f3577b34da6a3ce929d0e0e4736
+             */
             request_id: string;
-            /** Errors */
+            /**
+             * Errors
+             * @description The fields that are not valid.
+             * @example [
+             *       {
+             *         "loc": [
+             *           "body",
+             *           "title"
+             *         ],
+             *         "msg": "Field required",
+             *         "type": "missing"
+             *       }
+             *     ]
+             */
             errors: components["schemas"]["InvalidField"][];
         };
     };
@@ -301,6 +549,7 @@ export interface components {
             headers: {
                 /** @description Bearer, and why the token was refused (RFC 6750). */
                 "WWW-Authenticate"?: string;
+                "X-Request-ID": components["headers"]["X-Request-ID"];
                 [name: string]: unknown;
             };
             content: {
@@ -310,6 +559,7 @@ export interface components {
         /** @description There is nothing of that id that belongs to you. */
         NotFound: {
             headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
                 [name: string]: unknown;
             };
             content: {
@@ -319,6 +569,7 @@ export interface components {
         /** @description The body is too large. */
         ContentTooLarge: {
             headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
                 [name: string]: unknown;
             };
             content: {
@@ -328,6 +579,7 @@ export interface components {
         /** @description The body is not JSON. */
         UnsupportedMediaType: {
             headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
                 [name: string]: unknown;
             };
             content: {
@@ -337,15 +589,29 @@ export interface components {
         /** @description The request is not valid. */
         UnprocessableContent: {
             headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
                 [name: string]: unknown;
             };
             content: {
                 "application/problem+json": components["schemas"]["ValidationProblemDetails"];
             };
         };
+        /** @description You have sent too many requests. Try again later. */
+        TooManyRequests: {
+            headers: {
+                /** @description Seconds after which to try again. */
+                "Retry-After"?: string;
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDetails"];
+            };
+        };
         /** @description The server has a bug. */
         InternalServerError: {
             headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
                 [name: string]: unknown;
             };
             content: {
@@ -357,6 +623,7 @@ export interface components {
             headers: {
                 /** @description Seconds after which to try again. */
                 "Retry-After"?: string;
+                "X-Request-ID": components["headers"]["X-Request-ID"];
                 [name: string]: unknown;
             };
             content: {
@@ -366,7 +633,13 @@ export interface components {
     };
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /**
+         * @description The id of the request: the one that the client sent, or a new one. The log has it.
+         * @example 4bf92f3577b34da6a3ce929d0e0e4736
+         */
+        "X-Request-ID": string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -375,11 +648,11 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only completed ones, or only open ones. */
-                completed?: boolean | null;
+                completed?: boolean;
                 /** @description How many at most. */
                 limit?: number;
-                /** @description Where the page before ended: see `Link`. */
-                cursor?: string | null;
+                /** @description Where the page before ended: see the header `Link`. It is opaque. */
+                cursor?: string;
                 /** @description How many to leave out; not with `cursor`. */
                 skip?: number;
             };
@@ -394,6 +667,7 @@ export interface operations {
                 headers: {
                     /** @description The next page, as rel="next", if more follow (RFC 8288). */
                     Link?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -403,6 +677,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             413: components["responses"]["ContentTooLarge"];
             422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -425,6 +700,7 @@ export interface operations {
                 headers: {
                     /** @description The path of the new todo. */
                     Location?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -435,6 +711,7 @@ export interface operations {
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -444,6 +721,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the todo. */
                 todo_id: string;
             };
             cookie?: never;
@@ -453,6 +731,7 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -463,6 +742,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             413: components["responses"]["ContentTooLarge"];
             422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -472,6 +752,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the todo. */
                 todo_id: string;
             };
             cookie?: never;
@@ -481,6 +762,7 @@ export interface operations {
             /** @description Successful Response */
             204: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -489,6 +771,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             413: components["responses"]["ContentTooLarge"];
             422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -498,6 +781,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the todo. */
                 todo_id: string;
             };
             cookie?: never;
@@ -511,6 +795,7 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -522,6 +807,7 @@ export interface operations {
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -531,6 +817,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the todo. */
                 todo_id: string;
             };
             cookie?: never;
@@ -540,6 +827,7 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -550,6 +838,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             413: components["responses"]["ContentTooLarge"];
             422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -566,6 +855,7 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -574,11 +864,13 @@ export interface operations {
             };
             401: components["responses"]["Unauthorized"];
             413: components["responses"]["ContentTooLarge"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    index: {
+    get_root: {
         parameters: {
             query?: never;
             header?: never;
@@ -590,17 +882,18 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: string;
-                    };
+                    "application/json": components["schemas"]["Root"];
                 };
             };
+            413: components["responses"]["ContentTooLarge"];
+            500: components["responses"]["InternalServerError"];
         };
     };
-    health: {
+    get_health: {
         parameters: {
             query?: never;
             header?: never;
@@ -612,17 +905,18 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: string;
-                    };
+                    "application/json": components["schemas"]["Health"];
                 };
             };
+            413: components["responses"]["ContentTooLarge"];
+            500: components["responses"]["InternalServerError"];
         };
     };
-    ready: {
+    get_readiness: {
         parameters: {
             query?: never;
             header?: never;
@@ -634,15 +928,27 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: string;
-                    };
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
-            503: components["responses"]["ServiceUnavailable"];
+            413: components["responses"]["ContentTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            /** @description A service is not available. Its line says why. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ReadinessProblemDetails"];
+                };
+            };
         };
     };
 }
