@@ -1,6 +1,7 @@
 """A todo: the table, and the schemas that cross the wire."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -57,10 +58,13 @@ class TodoUpdate(RequestModel, json_schema_extra={"examples": [{"completed": Tru
     completed: Annotated[bool, _COMPLETED] = OMITTED
 
 
+_EXAMPLE_ID = "7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968"
+
+
 class TodoRead(SQLModel):
     """A todo as its owner sees it."""
 
-    id: Annotated[UUID, about("The id, made by the server.", "7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968")]
+    id: Annotated[UUID, about("The id, made by the server.", _EXAMPLE_ID)]
     title: Annotated[str, about("What is to be done.", "Buy milk")]
     description: Annotated[str | None, _DESCRIPTION]
     completed: Annotated[bool, _COMPLETED]
@@ -71,6 +75,10 @@ class TodoRead(SQLModel):
 
 NEWEST_FIRST = Order("newest", created_at=Moment, id=UUID)
 
+
+_EXAMPLE_CURSOR = NEWEST_FIRST.cursor(
+    SimpleNamespace(created_at=datetime(2026, 11, 24, 8, tzinfo=UTC), id=UUID(_EXAMPLE_ID))
+)
 
 MAX_SKIP = 10_000
 """The most todos that a page by number leaves out. PostgreSQL reads each of them, also for nobody."""
@@ -89,7 +97,7 @@ class TodoPage(BaseModel):
     limit: Annotated[int, about("How many at most.", 50, ge=1, le=500)] = 100
     cursor: Annotated[
         Annotated[dict[str, Any], *NEWEST_FIRST.validator] | None,
-        about("Where the page before ended: see the header `Link`. It is opaque.", "WyJuZXdlc3QiLCIyMDI2Il0"),
+        about("Where the page before ended: see the header `Link`. It is opaque.", _EXAMPLE_CURSOR),
     ] = None
     skip: Annotated[
         int,

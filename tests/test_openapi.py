@@ -177,3 +177,9 @@ def test_the_pattern_of_a_text_accepts_what_the_server_accepts(
     fits = len(text) >= schema.get("minLength", 0) and re.search(schema["pattern"], text) is not None
     answer = owner.http.post("/api/todos", json={"title": "x", name: text})
     assert answer.status_code == (201 if fits else 422)
+
+
+def test_the_examples_of_parameters_are_accepted(document: dict[str, Any], owner: Person) -> None:
+    parameters = document["paths"]["/api/todos"]["get"]["parameters"]
+    query = {one["name"]: one["schema"]["examples"][0] for one in parameters}
+    assert owner.http.get("/api/todos", params=query).status_code == 200
