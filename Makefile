@@ -9,6 +9,8 @@ BETTER_AUTH := tests/better_auth
 BETTER_AUTH_READY := $(BETTER_AUTH)/node_modules/.installed
 EXAMPLE := examples/nextjs
 EXAMPLE_READY := $(EXAMPLE)/node_modules/.installed
+CLIENTS := tests/clients
+CLIENTS_READY := $(CLIENTS)/node_modules/.installed
 OPENAPI := tests/openapi
 OPENAPI_READY := $(OPENAPI)/node_modules/.installed
 HOSTS := tests/hosts
@@ -18,7 +20,7 @@ BENCHES := bench-cold bench-growth bench-clients bench-memory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo token test test-better-auth test-neon test-hosts test-browser test-openapi node migrate migration openapi check format lock clean bench $(BENCHES)
+.PHONY: help run demo token test test-better-auth test-clients test-neon test-hosts test-browser test-openapi node node-22 migrate migration openapi check format lock clean bench $(BENCHES)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +39,9 @@ test: $(READY) ## run the tests; ARGS="-k toggle" selects some of them
 
 test-better-auth: node $(READY) $(BETTER_AUTH_READY) ## run the tests against a real Better Auth; needs Node 20
 	@$(BIN)/python -m pytest $(BETTER_AUTH) $(ARGS)
+
+test-clients: node-22 $(READY) $(CLIENTS_READY) ## generate clients from the OpenAPI document, and use them; needs Node 22
+	@$(BIN)/python -m pytest $(CLIENTS) $(ARGS)
 
 test-neon: $(READY) ## run the tests against PgBouncer and PostgreSQL with TLS; needs Debian's packages
 	@$(BIN)/python -m pytest tests/neon $(ARGS)
@@ -92,7 +97,8 @@ lock: $(READY) ## pin the packages of requirements*.in; ARGS=--upgrade selects t
 		--output-file $(HOSTS)/requirements.txt
 
 clean: ## remove .venv and .local with the embedded database
-	rm -rf .venv .venv-hosts .local $(BETTER_AUTH)/node_modules $(OPENAPI)/node_modules $(EXAMPLE)/node_modules $(EXAMPLE)/.next \
+	rm -rf .venv .venv-hosts .local $(BETTER_AUTH)/node_modules $(CLIENTS)/node_modules $(OPENAPI)/node_modules \
+		$(EXAMPLE)/node_modules $(EXAMPLE)/.next \
 		benchmarks/peers/*/node_modules benchmarks/peers/nextjs/.next
 
 # Messages go to standard error, so that `make token` prints only a token.
@@ -108,16 +114,23 @@ $(READY): requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --quiet --requirement requirements-dev.txt >&2
 	@touch $@
 
-# This check runs each time, before anything is installed.
-node:
-	@command -v npm >/dev/null && node -e '[a, b] = process.versions.node.split("."); process.exit(a * 100 + +b < 2011 ? 1 : 0)' \
-		2>/dev/null || { echo "Node 20.11 or newer with npm is required for make $(MAKECMDGOALS)." \
+# These checks run each time, before anything is installed. Generators of clients need the newer one.
+node: NEEDED := 20.11
+node-22: NEEDED := 22.18
+node node-22:
+	@command -v npm >/dev/null && node -e '[a, b, c, d] = `$${process.versions.node.split(".", 2).join(".")}.$(NEEDED)`.split("."); process.exit((a - c || b - d) < 0 ? 1 : 0)' \
+		2>/dev/null || { echo "Node $(NEEDED) or newer with npm is required for make $(MAKECMDGOALS)." \
 			"The version of node is $$(node --version 2>/dev/null || echo missing)," \
 			"and the version of npm is $$(npm --version 2>/dev/null || echo missing)." >&2; exit 1; }
 
 $(BETTER_AUTH_READY): $(BETTER_AUTH)/package-lock.json | node
 	@echo "Installing Better Auth into $(BETTER_AUTH)/node_modules (once, about 20 s) ..." >&2
 	@npm --prefix $(BETTER_AUTH) ci --loglevel=error >&2
+	@touch $@
+
+$(CLIENTS_READY): $(CLIENTS)/package-lock.json | node-22
+	@echo "Installing generators of clients into $(CLIENTS)/node_modules (once, about 30 s) ..." >&2
+	@npm --prefix $(CLIENTS) ci --loglevel=error >&2
 	@touch $@
 
 $(EXAMPLE_READY): $(EXAMPLE)/package-lock.json | node

@@ -1,0 +1,1 @@
+"""Generate clients from the OpenAPI document, and use them against a live API: `make test-clients`."""
