@@ -16,7 +16,7 @@ BENCHES := bench-cold bench-growth bench-clients bench-memory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo token test test-better-auth test-neon test-hosts test-browser node migrate migration openapi check format lock clean bench $(BENCHES)
+.PHONY: help run demo token test coverage test-better-auth test-neon test-hosts test-browser node migrate migration openapi check format lock clean bench $(BENCHES)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -24,7 +24,7 @@ help: ## list the commands
 run: $(READY) ## run the API, with an embedded database and a demo user unless .env has others
 	@exec $(BIN)/python -m dev run
 
-demo: node $(READY) $(EXAMPLE_READY) ## run the example in examples/nextjs, the API and a database; needs Node 20
+demo: node $(READY) $(EXAMPLE_READY) ## run the example in examples/nextjs, the API and a database; needs Node 22
 	@exec $(BIN)/python -m dev demo
 
 token: $(READY) ## print a new token of the demo user
@@ -33,7 +33,17 @@ token: $(READY) ## print a new token of the demo user
 test: $(READY) ## run the tests; ARGS="-k toggle" selects some of them
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-test-better-auth: node $(READY) $(BETTER_AUTH_READY) ## run the tests against a real Better Auth; needs Node 20
+# The paths are absolute, because tests start the API in other folders.
+COVERAGE := .local/coverage/data
+coverage: $(READY) ## run the tests, and measure which lines of the app they run, also in other processes
+	@rm -rf .local/coverage && mkdir -p .local/coverage
+	@$(BIN)/coverage run --source="$(CURDIR)" --data-file="$(CURDIR)/$(COVERAGE)" \
+		--omit="$(CURDIR)/tests/*,$(CURDIR)/dev/*,$(CURDIR)/benchmarks/*" \
+		-m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/coverage combine --quiet --data-file=$(COVERAGE)
+	@$(BIN)/coverage report --data-file=$(COVERAGE)
+
+test-better-auth: node $(READY) $(BETTER_AUTH_READY) ## run the tests against a real Better Auth; needs Node 22
 	@$(BIN)/python -m pytest $(BETTER_AUTH) $(ARGS)
 
 test-neon: $(READY) ## run the tests against PgBouncer and PostgreSQL with TLS; needs Debian's packages
@@ -43,7 +53,7 @@ test-hosts: $(READY) $(HOSTS_READY) ## run the tests in Vercel's and Lambda's ru
 	@$(BIN)/python -m pytest $(HOSTS) $(ARGS)
 
 # The shell finds the path of Python, because the path of this folder may contain spaces.
-test-browser: node $(READY) $(EXAMPLE_READY) ## run the example in a real browser; needs Node 20 and chromium
+test-browser: node $(READY) $(EXAMPLE_READY) ## run the example in a real browser; needs Node 22 and chromium
 	@python="$$(cd $(BIN) && pwd)/python" && cd $(EXAMPLE) && npm run --silent check && \
 		PYTHON="$$python" npm run --silent test:browser
 
@@ -65,7 +75,7 @@ format: $(READY) ## format the code, and fix problems that ruff can fix
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-bench: $(READY) ## compare CPU per request with other stacks, and round trips; needs wrk, and Node 20 for some
+bench: $(READY) ## compare CPU per request with other stacks, and round trips; needs wrk, and Node 22 for some
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 bench-cold: ## measure the time from the start of the process to the first answer
@@ -76,8 +86,8 @@ $(BENCHES): bench-%: $(READY)
 	@exec $(BIN)/python -m benchmarks.$* $(ARGS)
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
-	--no-emit-index-url --custom-compile-command "make lock"
-lock: $(READY) ## pin the packages of requirements*.in; ARGS=--upgrade selects the latest versions
+	--no-emit-index-url --generate-hashes --custom-compile-command "make lock"
+lock: $(READY) ## pin the packages of requirements*.in with hashes; ARGS=--upgrade selects the latest versions
 	@$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
 	@$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
 	@$(LOCK) $(ARGS) benchmarks/requirements.in --output-file benchmarks/requirements.txt
@@ -92,7 +102,7 @@ clean: ## remove .venv and .local with the embedded database
 $(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is required. $(PYTHON) is older or missing." \
-			"To use another one, run make $(MAKECMDGOALS) PYTHON=python3.13." >&2; exit 1; }
+			"To use another one, run make $(MAKECMDGOALS) PYTHON=python3.15." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) cannot create virtual environments." \
 			"On Debian and Ubuntu, run apt install python3-venv." >&2; exit 1; }
@@ -103,8 +113,8 @@ $(READY): requirements-dev.txt
 
 # This check runs each time, before anything is installed.
 node:
-	@command -v npm >/dev/null && node -e '[a, b] = process.versions.node.split("."); process.exit(a * 100 + +b < 2011 ? 1 : 0)' \
-		2>/dev/null || { echo "Node 20.11 or newer with npm is required for make $(MAKECMDGOALS)." \
+	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)' \
+		2>/dev/null || { echo "Node 22 or newer with npm is required for make $(MAKECMDGOALS)." \
 			"The version of node is $$(node --version 2>/dev/null || echo missing)," \
 			"and the version of npm is $$(npm --version 2>/dev/null || echo missing)." >&2; exit 1; }
 
@@ -122,8 +132,8 @@ $(EXAMPLE_READY): $(EXAMPLE)/package-lock.json | node
 # development. Each Python is run before it is used, because pyenv puts commands on the PATH that do
 # not work.
 $(HOSTS_READY): requirements.txt $(HOSTS)/requirements.txt
-	@for python in $(HOSTS_PYTHON) $(PYTHON) python3.14 python3.13 python3.12 \
-			"$$(pyenv root 2>/dev/null)"/versions/3.1[2-4]*/bin/python3 none; do \
+	@for python in $(HOSTS_PYTHON) $(PYTHON) python3.15 python3.14 python3.13 python3.12 \
+			"$$(pyenv root 2>/dev/null)"/versions/3.1[2-5]*/bin/python3 none; do \
 		"$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && break; \
 	done; \
 	if [ "$$python" = none ]; then \
