@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -25,6 +27,13 @@ with postgres(Path(sys.argv[1])) as server:
 """
 
 
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """Create a folder for data, outside of pytest's folder, which each start of pytest closes to `nobody`."""
+    with tempfile.TemporaryDirectory(prefix="a folder ") as folder:
+        yield Path(folder) / "data"
+
+
 def main_process(data: Path) -> psutil.Process:
     """Return the main process of the server that uses a folder."""
     return psutil.Process(int((data / MAJOR / "postmaster.pid").read_text().partition("\n")[0]))
@@ -42,8 +51,7 @@ def test_the_server_has_the_major_version_of_its_folder(server: Server) -> None:
         assert str(connection.info.server_version // 10000) == MAJOR
 
 
-def test_a_server_that_a_kill_left_behind_is_stopped_first(tmp_path: Path) -> None:
-    data = tmp_path / "a folder" / "data"
+def test_a_server_that_a_kill_left_behind_is_stopped_first(data: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", UNTIL_KILLED, data], cwd=ROOT, stdout=subprocess.PIPE)
     assert process.stdout
     assert process.stdout.readline() == b"ready\n"
@@ -56,8 +64,7 @@ def test_a_server_that_a_kill_left_behind_is_stopped_first(tmp_path: Path) -> No
         assert main_process(data) != left
 
 
-def test_a_server_that_was_killed_itself_recovers(tmp_path: Path) -> None:
-    data = tmp_path / "data"
+def test_a_server_that_was_killed_itself_recovers(data: Path) -> None:
     with postgres(data) as server:
         server.create_database("kept")
         main_process(data).kill()
