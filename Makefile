@@ -20,7 +20,7 @@ BENCHES := bench-cold bench-growth bench-clients bench-memory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo token test test-better-auth test-clients test-neon test-hosts test-browser test-openapi node node-22 migrate migration openapi check format lock clean bench $(BENCHES)
+.PHONY: help run demo token test coverage test-better-auth test-clients test-neon test-hosts test-browser test-openapi node migrate migration openapi check format lock clean bench $(BENCHES)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -28,7 +28,7 @@ help: ## list the commands
 run: $(READY) ## run the API, with an embedded database and a demo user unless .env has others
 	@exec $(BIN)/python -m dev run
 
-demo: node $(READY) $(EXAMPLE_READY) ## run the example in examples/nextjs, the API and a database; needs Node 20
+demo: node $(READY) $(EXAMPLE_READY) ## run the example in examples/nextjs, the API and a database; needs Node 22
 	@exec $(BIN)/python -m dev demo
 
 token: $(READY) ## print a new token of the demo user
@@ -37,10 +37,20 @@ token: $(READY) ## print a new token of the demo user
 test: $(READY) ## run the tests; ARGS="-k toggle" selects some of them
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-test-better-auth: node $(READY) $(BETTER_AUTH_READY) ## run the tests against a real Better Auth; needs Node 20
+# The paths are absolute, because tests start the API in other folders.
+COVERAGE := .local/coverage/data
+coverage: $(READY) ## run the tests, and measure which lines of the app they run, also in other processes
+	@rm -rf .local/coverage && mkdir -p .local/coverage
+	@$(BIN)/coverage run --source="$(CURDIR)" --data-file="$(CURDIR)/$(COVERAGE)" \
+		--omit="$(CURDIR)/tests/*,$(CURDIR)/dev/*,$(CURDIR)/benchmarks/*" \
+		-m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/coverage combine --quiet --data-file=$(COVERAGE)
+	@$(BIN)/coverage report --data-file=$(COVERAGE)
+
+test-better-auth: node $(READY) $(BETTER_AUTH_READY) ## run the tests against a real Better Auth; needs Node 22
 	@$(BIN)/python -m pytest $(BETTER_AUTH) $(ARGS)
 
-test-clients: node-22 $(READY) $(CLIENTS_READY) ## generate clients from the OpenAPI document, and use them; needs Node 22
+test-clients: node $(READY) $(CLIENTS_READY) ## generate clients from the OpenAPI document, and use them; needs Node 22
 	@$(BIN)/python -m pytest $(CLIENTS) $(ARGS)
 
 test-neon: $(READY) ## run the tests against PgBouncer and PostgreSQL with TLS; needs Debian's packages
@@ -50,11 +60,11 @@ test-hosts: $(READY) $(HOSTS_READY) ## run the tests in Vercel's and Lambda's ru
 	@$(BIN)/python -m pytest $(HOSTS) $(ARGS)
 
 # The shell finds the path of Python, because the path of this folder may contain spaces.
-test-browser: node $(READY) $(EXAMPLE_READY) ## run the example in a real browser; needs Node 20 and chromium
+test-browser: node $(READY) $(EXAMPLE_READY) ## run the example in a real browser; needs Node 22 and chromium
 	@python="$$(cd $(BIN) && pwd)/python" && cd $(EXAMPLE) && npm run --silent check && \
 		PYTHON="$$python" npm run --silent test:browser
 
-test-openapi: node $(OPENAPI_READY) ## check openapi.json with the rules of Redocly; needs Node 20.19
+test-openapi: node $(OPENAPI_READY) ## check openapi.json with the rules of Redocly; needs Node 22
 	@cd $(OPENAPI) && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
 		npx --no-install redocly lint ../../openapi.json --config redocly.yaml
 
@@ -76,7 +86,7 @@ format: $(READY) ## format the code, and fix problems that ruff can fix
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-bench: $(READY) ## compare CPU per request with other stacks, and round trips; needs wrk, and Node 20 for some
+bench: $(READY) ## compare CPU per request with other stacks, and round trips; needs wrk, and Node 22 for some
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 bench-cold: ## measure the time from the start of the process to the first answer
@@ -87,8 +97,8 @@ $(BENCHES): bench-%: $(READY)
 	@exec $(BIN)/python -m benchmarks.$* $(ARGS)
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
-	--no-emit-index-url --custom-compile-command "make lock"
-lock: $(READY) ## pin the packages of requirements*.in; ARGS=--upgrade selects the latest versions
+	--no-emit-index-url --generate-hashes --custom-compile-command "make lock"
+lock: $(READY) ## pin the packages of requirements*.in with hashes; ARGS=--upgrade selects the latest versions
 	@$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
 	@$(LOCK) $(ARGS) requirements-otel.in --output-file requirements-otel.txt
 	@$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
@@ -105,7 +115,7 @@ clean: ## remove .venv and .local with the embedded database
 $(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is required. $(PYTHON) is older or missing." \
-			"To use another one, run make $(MAKECMDGOALS) PYTHON=python3.13." >&2; exit 1; }
+			"To use another one, run make $(MAKECMDGOALS) PYTHON=python3.15." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) cannot create virtual environments." \
 			"On Debian and Ubuntu, run apt install python3-venv." >&2; exit 1; }
@@ -114,12 +124,10 @@ $(READY): requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --quiet --requirement requirements-dev.txt >&2
 	@touch $@
 
-# These checks run each time, before anything is installed. Generators of clients need the newer one.
-node: NEEDED := 20.11
-node-22: NEEDED := 22.18
-node node-22:
-	@command -v npm >/dev/null && node -e '[a, b, c, d] = `$${process.versions.node.split(".", 2).join(".")}.$(NEEDED)`.split("."); process.exit((a - c || b - d) < 0 ? 1 : 0)' \
-		2>/dev/null || { echo "Node $(NEEDED) or newer with npm is required for make $(MAKECMDGOALS)." \
+# This check runs each time, before anything is installed.
+node:
+	@command -v npm >/dev/null && node -e '[a, b] = process.versions.node.split("."); process.exit(a * 100 + +b < 2218 ? 1 : 0)' \
+		2>/dev/null || { echo "Node 22.18 or newer with npm is required for make $(MAKECMDGOALS)." \
 			"The version of node is $$(node --version 2>/dev/null || echo missing)," \
 			"and the version of npm is $$(npm --version 2>/dev/null || echo missing)." >&2; exit 1; }
 
@@ -128,7 +136,7 @@ $(BETTER_AUTH_READY): $(BETTER_AUTH)/package-lock.json | node
 	@npm --prefix $(BETTER_AUTH) ci --loglevel=error >&2
 	@touch $@
 
-$(CLIENTS_READY): $(CLIENTS)/package-lock.json | node-22
+$(CLIENTS_READY): $(CLIENTS)/package-lock.json | node
 	@echo "Installing generators of clients into $(CLIENTS)/node_modules (once, about 30 s) ..." >&2
 	@npm --prefix $(CLIENTS) ci --loglevel=error >&2
 	@touch $@
@@ -147,8 +155,8 @@ $(OPENAPI_READY): $(OPENAPI)/package-lock.json | node
 # development. Each Python is run before it is used, because pyenv puts commands on the PATH that do
 # not work.
 $(HOSTS_READY): requirements.txt $(HOSTS)/requirements.txt
-	@for python in $(HOSTS_PYTHON) $(PYTHON) python3.14 python3.13 python3.12 \
-			"$$(pyenv root 2>/dev/null)"/versions/3.1[2-4]*/bin/python3 none; do \
+	@for python in $(HOSTS_PYTHON) $(PYTHON) python3.15 python3.14 python3.13 python3.12 \
+			"$$(pyenv root 2>/dev/null)"/versions/3.1[2-5]*/bin/python3 none; do \
 		"$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && break; \
 	done; \
 	if [ "$$python" = none ]; then \

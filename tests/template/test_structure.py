@@ -165,14 +165,20 @@ def test_nothing_outside_of_this_folder_needs_it() -> None:
         assert not re.search(r"tests[./]template", path.read_text()), path
 
 
-def test_requirements_are_pinned_and_name_no_registry() -> None:
-    pinned = [*ROOT.glob("requirements*.txt"), *ROOT.glob("benchmarks/*.txt"), *ROOT.glob("tests/*/requirements.txt")]
-    for path in pinned:
+def test_requirements_are_pinned_with_hashes_and_name_no_registry() -> None:
+    locks = [*ROOT.glob("requirements*.txt"), *ROOT.glob("benchmarks/*.txt"), *ROOT.glob("tests/*/requirements.txt")]
+    pin = re.compile(r"[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+( ; [^\\]+)?( --hash=sha256:[0-9a-f]{64})+")
+    for path in locks:
         text = path.read_text()
         lines = [line for line in text.splitlines() if line and not line.strip().startswith("#")]
-        assert all(re.match(r"^[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+", line) for line in lines), path
+        pins = re.sub(r" \\\n +", " ", "\n".join(lines)).splitlines()
+        assert [line for line in pins if not pin.fullmatch(line)] == [], path
         assert "://" not in text
-    for locks in ("tests/*/package-lock.json", "benchmarks/peers/*/package-lock.json", "examples/*/package-lock.json"):
-        for path in ROOT.glob(locks):
+    for pattern in (
+        "tests/*/package-lock.json",
+        "benchmarks/peers/*/package-lock.json",
+        "examples/*/package-lock.json",
+    ):
+        for path in ROOT.glob(pattern):
             assert "://" not in path.read_text(), path
-    assert pinned
+    assert locks
