@@ -4,9 +4,10 @@ import sys
 from typing import Annotated, Any
 
 from fastapi import FastAPI
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from errors import MAX_ERRORS, Problem
+from models.about import about
 
 _PREFIX = "#/components/"
 _DESCRIPTIONS = {
@@ -26,14 +27,6 @@ _HEADERS = {
     503: ("Retry-After", "Seconds after which to try again."),
 }
 _REQUEST_ID = {"X-Request-ID": {"$ref": f"{_PREFIX}headers/X-Request-ID"}}
-
-
-def about(description: str, example: Any, **options: Any) -> Any:
-    """Return what the document says of a field, with further options of pydantic's `Field`.
-
-    `limit: Annotated[int, about("How many at most.", 50, ge=1, le=500)] = 100`
-    """
-    return Field(description=description, examples=[example], **options)
 
 
 def header(name: str, description: str) -> dict[str, Any]:

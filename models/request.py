@@ -1,10 +1,11 @@
 """The base of the classes that describe what clients send."""
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
+from sqlmodel import SQLModel
 
 OMITTED: Any = None
 """The default of a field that a client may leave out of a change, and that may not be null."""
@@ -21,13 +22,15 @@ def _with_strict_booleans(part: Any, cls: type[Any]) -> Any:
     return {name: _with_strict_booleans(item, cls) for name, item in part.items()} | kept | strict
 
 
-class RequestModel(BaseModel, extra="forbid"):
+class RequestModel(SQLModel):
     """The base of the body of a request: `class TagCreate(RequestModel)`.
 
     Unknown fields are refused. Booleans are `true` and `false` alone, where pydantic also accepts
     "off", "1" and 0.0. The OpenAPI document describes a default in words: with the keyword `default`,
     generators make the field required, or send null where null is refused.
     """
+
+    model_config: ClassVar[Any] = {"extra": "forbid"}  # SQLModel has a type for it that is not pydantic's
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

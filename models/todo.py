@@ -5,16 +5,16 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Index, Table, Text, text
 from sqlmodel import Field, SQLModel
 
+from models.about import about
 from models.cursor import Order
 from models.fields import Description, Moment, Owned, Title
 from models.request import OMITTED, RequestModel
 from models.user import EXAMPLE_ID, UserIdText
-from openapi import about
 
 
 class Todo(Owned, table=True):
@@ -42,16 +42,20 @@ _DESCRIPTION = about("More about it.", "Two litres, and not the one with chocola
 _COMPLETED = about("Whether it is done.", False)
 
 
-class TodoCreate(RequestModel, json_schema_extra={"examples": [{"title": "Buy milk"}]}):
+class TodoCreate(RequestModel):
     """What a client sends to make a todo."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Buy milk"}]})
 
     title: Annotated[Title, _TITLE]
     description: Annotated[Description | None, _DESCRIPTION] = None
     completed: Annotated[bool, _COMPLETED] = False
 
 
-class TodoUpdate(RequestModel, json_schema_extra={"examples": [{"completed": True}]}):
+class TodoUpdate(RequestModel):
     """What a client sends to change a todo: what is left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"completed": True}]})
 
     title: Annotated[Title, _TITLE] = OMITTED
     description: Annotated[Description | None, _DESCRIPTION] = None

@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
 from config import settings
-from openapi import about
+from models.about import about
 
 UserId: TypeAlias = str | UUID | int
 """A user's id as the database stores it. BETTER_AUTH_ID_TYPE names its type."""

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 from auth import signing_keys
 from db import report_database
 from errors import Unavailable
-from openapi import ProblemDetails, about
+from models.about import about
+from openapi import ProblemDetails
 from routers.routing import Route
 
 router = APIRouter(tags=["health"], route_class=Route, generate_unique_id_function=lambda route: route.name)
