@@ -62,6 +62,7 @@ class TodoUpdate(RequestModel):
     completed: Annotated[bool, _COMPLETED] = OMITTED
 
 
+_UPDATED = about("When it was last changed, null until then.", "2026-11-24T09:30:00Z")
 _EXAMPLE_ID = "7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968"
 
 
@@ -74,7 +75,7 @@ class TodoRead(SQLModel):
     completed: Annotated[bool, _COMPLETED]
     user_id: Annotated[UserIdText, about("The id of its owner.", EXAMPLE_ID)]
     created_at: Annotated[datetime, about("When it was created.", "2026-11-24T08:00:00Z")]
-    updated_at: Annotated[datetime | None, about("When it was last changed, null until then.", "2026-11-24T09:30:00Z")]
+    updated_at: Annotated[datetime | None, _UPDATED]
 
 
 NEWEST_FIRST = Order("newest", created_at=Moment, id=UUID)

@@ -16,6 +16,7 @@ from tests.issuer import Issuer
 from tests.live import ROOT, environment, running
 from tests.test_stacks import STACKS
 
+COMPLETED = "completed: Annotated[bool, _COMPLETED]"
 FIELDS = """    priority: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     level: Level = Field(default=Level.LOW, sa_column_kwargs={"server_default": text("'LOW'")})
     size: Size | None = None
@@ -58,8 +59,8 @@ CHANGES = {
     "class Todo(Owned, table=True):\n": f"{SIZE}class Todo(Owned, table=True):\n",
     "    __table_args__ = (\n": f"    __table_args__ = (\n{ARGUMENTS}",
     "    updated_at: datetime | None = None\n": f"    updated_at: datetime | None = None\n{FIELDS}",
-    "    completed: bool = False\n": "    completed: bool = False\n    priority: int = 0\n",
-    "    completed: bool\n": "    completed: bool\n    priority: int\n",
+    f"    {COMPLETED} = False\n": f"    {COMPLETED} = False\n    priority: int = 0\n",
+    f"    {COMPLETED}\n": f"    {COMPLETED}\n    priority: int\n",
 }
 """Lines of models/todo.py, and what a team makes of them."""
 
