@@ -17,7 +17,7 @@ from main import app
 from models.todo import Todo
 
 log = logging.getLogger("my.module")
-plain = APIRouter(prefix="/logs")
+plain = APIRouter()
 
 
 class Unprintable:
@@ -98,4 +98,4 @@ async def socket(websocket: WebSocket) -> None:
     await websocket.close()
 
 
-app.include_router(plain)
+app.include_router(plain, prefix="/logs")
