@@ -60,7 +60,9 @@ def statement_limit() -> str:
     if (seconds := remaining()) == float("inf"):
         return ""
     left = int(seconds * 1000)
-    return f"SET LOCAL statement_timeout = {max(left - _RESERVE, left // 2, 1)};"
+    # Whole tenths of a second, because pg_stat_statements of PostgreSQL 17 and older keeps each text.
+    limit = (left - _RESERVE) // 100 * 100
+    return f"SET LOCAL statement_timeout = {max(limit, left // 2, 1)};"
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def test_each_statement_has_the_time_that_is_left(impatient: Api, issuer: Issuer
         limits = zip(wire.messages[sent:], wire.limits[sent:], strict=True)
         (limit,) = (limit for sql, limit in limits if user in sql)
         assert limit is not None
-        assert 500 < limit <= 900
+        assert limit in range(500, 901, 100)
 
 
 def test_a_request_that_waited_for_its_connection_has_less_time(
@@ -162,9 +162,10 @@ def test_a_body_that_arrives_while_a_request_waits_is_read(database: Database, a
 
 def test_all_who_ask_whether_it_is_ready_share_a_report(api: Api, wire: Wire) -> None:
     with api.client() as http, ThreadPoolExecutor(20) as pool:
+        time.sleep(1.1)  # an earlier report is out of date
         sent, began = len(wire.messages), time.monotonic()
         answers = list(pool.map(lambda _: http.get("/ready"), range(200)))
-        checks = len(wire.messages[sent:])
+        checks = len([sql for sql in wire.messages[sent:] if "pg_attribute" in sql])
         assert {answer.status_code for answer in answers} == {200}
         assert len({answer.headers["x-request-id"] for answer in answers}) == 200
         assert 1 <= checks <= 2 + time.monotonic() - began

@@ -58,7 +58,8 @@ def exported(database: Database, issuer: Issuer) -> Exported:
         with running("tests.logging_app:app", **settings, **exporting(collector)) as api, api.client(token) as http:
             wait_until_ready(api)
             todo = http.post("/api/todos", json={"title": "a title"}, headers={"traceparent": PARENT}).json()
-            assert http.get(f"/api/todos/{todo['id']}?access_token={token}&{token}").status_code == 200
+            assert http.get(f"/api/todos/{todo['id']}").status_code == 200
+            assert http.patch(f"/api/todos/{todo['id']}?access_token={token}&{token}", json={}).status_code == 422
             assert http.post("/logs/session?title=another%20title").json() == 2
             expect_problem(http.get("/logs/divide"), 500, "Internal Server Error")
             expect_problem(http.get("/logs/crash?text=a%20reason"), 500, "Internal Server Error")
@@ -121,7 +122,7 @@ def test_no_value_is_exported(exported: Exported) -> None:
     for value in exported.sent:
         assert not any(value.encode() in body for body in bodies), value
     assert not any("db.query.text" in span.attributes for span in exported.collector.spans)
-    assert exported.request("GET /api/todos/{todo_id}").attributes["url.query"] == "access_token=REDACTED"
+    assert exported.request("PATCH /api/todos/{todo_id}").attributes["url.query"] == "access_token=REDACTED"
     assert exported.collector.bodies.keys() == {"/v1/traces", "/v1/metrics"}
 
 

@@ -423,7 +423,7 @@ def test_nothing_remains_of_a_transaction_whose_connection_is_lost(backlog: Site
         cursor.execute("SELECT FROM todo WHERE id = %s FOR UPDATE", (todo["id"],))
         url = f"/api/backlog/{todo['id']}/split"
         answer = pool.submit(backlog.owner.http.post, url, json=[{"title": "Part"}])
-        waits = "query ~ '^DELETE' AND wait_event_type = 'Lock'"
+        waits = "query ~ 'DELETE' AND wait_event_type = 'Lock'"
         wait_for(lambda: database.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {waits}"))
         expect_unavailable(answer.result(), "The database")
     assert backlog.rows() == before
