@@ -28,7 +28,7 @@ help: ## list the commands
 run: $(READY) ## run the API, with an embedded database and a demo user unless .env has others
 	@exec $(BIN)/python -m dev run
 
-demo: node $(READY) $(EXAMPLE_READY) ## run the example in examples/nextjs, the API and a database; needs Node 22
+demo: node $(READY) $(EXAMPLE_READY) ## run the example in examples/nextjs, the API and a database; needs Node 22.18
 	@exec $(BIN)/python -m dev demo
 
 token: $(READY) ## print a new token of the demo user
@@ -47,10 +47,10 @@ coverage: $(READY) ## run the tests, and measure which lines of the app they run
 	@$(BIN)/coverage combine --quiet --data-file=$(COVERAGE)
 	@$(BIN)/coverage report --data-file=$(COVERAGE)
 
-test-better-auth: node $(READY) $(BETTER_AUTH_READY) ## run the tests against a real Better Auth; needs Node 22
+test-better-auth: node $(READY) $(BETTER_AUTH_READY) ## run the tests against a real Better Auth; needs Node 22.18
 	@$(BIN)/python -m pytest $(BETTER_AUTH) $(ARGS)
 
-test-clients: node $(READY) $(CLIENTS_READY) ## generate clients from the OpenAPI document, and use them; needs Node 22
+test-clients: node $(READY) $(CLIENTS_READY) ## generate clients from the OpenAPI document, and use them; needs Node 22.18
 	@$(BIN)/python -m pytest $(CLIENTS) $(ARGS)
 
 test-neon: $(READY) ## run the tests against PgBouncer and PostgreSQL with TLS; needs Debian's packages
@@ -60,11 +60,11 @@ test-hosts: $(READY) $(HOSTS_READY) ## run the tests in Vercel's and Lambda's ru
 	@$(BIN)/python -m pytest $(HOSTS) $(ARGS)
 
 # The shell finds the path of Python, because the path of this folder may contain spaces.
-test-browser: node $(READY) $(EXAMPLE_READY) ## run the example in a real browser; needs Node 22 and chromium
+test-browser: node $(READY) $(EXAMPLE_READY) ## run the example in a real browser; needs Node 22.18 and chromium
 	@python="$$(cd $(BIN) && pwd)/python" && cd $(EXAMPLE) && npm run --silent check && \
 		PYTHON="$$python" npm run --silent test:browser
 
-test-openapi: node $(OPENAPI_READY) ## check openapi.json with the rules of Redocly; needs Node 22
+test-openapi: node $(OPENAPI_READY) ## check openapi.json with the rules of Redocly; needs Node 22.18
 	@cd $(OPENAPI) && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
 		npx --no-install redocly lint ../../openapi.json --config redocly.yaml
 
@@ -86,7 +86,7 @@ format: $(READY) ## format the code, and fix problems that ruff can fix
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-bench: $(READY) ## compare CPU per request with other stacks, and round trips; needs wrk, and Node 22 for some
+bench: $(READY) ## compare CPU per request with other stacks, and round trips; needs wrk, and Node 22.18 for some
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 bench-cold: ## measure the time from the start of the process to the first answer

@@ -139,9 +139,14 @@ async def on_http_exception(request: Request, error: HTTPException) -> JSONRespo
         routes = request.app.routes
         known = (one["method"] for one in asked if any(route.matches(one)[0] is Match.FULL for route in routes))
         headers = {"Allow": ", ".join(known)}
-    is_frameworks = error.detail == HTTPStatus(error.status_code).phrase
-    detail = _DETAILS.get(error.status_code, error.detail) if is_frameworks else error.detail
-    return await problem_response(request, Problem(error.status_code, detail, headers))
+    detail: Any = error.detail  # FastAPI permits any JSON
+    is_frameworks = detail == HTTPStatus(error.status_code).phrase
+    if is_frameworks:
+        detail = _DETAILS.get(error.status_code, detail)
+    problem = Problem(error.status_code, detail, headers)
+    if not isinstance(detail, str):  # `detail` of a problem is a sentence
+        problem.detail, problem.extensions = f"{problem.title}.", {"data": detail}
+    return await problem_response(request, problem)
 
 
 async def on_crash(request: Request, error: Exception) -> JSONResponse:

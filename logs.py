@@ -1,6 +1,7 @@
 """The log: its format, and the id of the request in every line that a request writes.
 
-`logging.getLogger("my.module")` needs nothing of this module. A line of another thread has the id if
+`logging.getLogger("todo.mail")` needs nothing of this module. LOG_LEVEL is the level of `todo` and
+of the loggers below it. A line of another thread has the id if
 the thread was started with the context of the request, as `anyio.to_thread` and `asyncio.to_thread`
 do.
 """

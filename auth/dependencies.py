@@ -50,9 +50,7 @@ class BetterAuthToken(HTTPBearer):
         except InvalidToken as error:
             raise Unauthorized(str(error)) from None
         except KeysUnavailable as error:
-            unavailable = Unavailable(str(error))
-            unavailable.headers = {"Retry-After": f"{FETCH_WINDOW:.0f}"}
-            raise unavailable from None
+            raise Unavailable(str(error), round(FETCH_WINDOW)) from None
         requester.set(subject)
         try:
             user = AuthenticatedUser(parse_user_id(subject))

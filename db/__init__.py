@@ -1,6 +1,6 @@
 """The database: sessions, statements, and the schema at the start."""
 
-from db.greenlets import GreenletMiddleware
+from db.middleware import GreenletMiddleware
 from db.results import columns
 from db.schema import lifespan, report_database, require_schema
 from db.session import SessionDep, get_session, on_database_error

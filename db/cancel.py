@@ -1,5 +1,6 @@
 """Cancel a statement at the server, when its request is cancelled."""
 
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -14,26 +15,14 @@ _LIMIT = 1.0  # seconds that a cancelled request waits until the server was told
 def cancel_statement(connection: Any) -> None:
     """Ask the server to end the statement of a connection of psycopg2's; wait a second at most.
 
+    `connection.cancel()` of psycopg2 2.9 does the same (PostgreSQL's protocol, 54.2.8), but keeps
+    Python's lock until the server is reached, so all requests of the process would wait.
+
     The connection has to be open meanwhile, because PgBouncer drops the request to cancel of a client
     that it does not know any more. A connection that is being made has no statement.
     """
     if connection.status not in (extensions.STATUS_READY, extensions.STATUS_BEGIN):
         return
-    wait_for(_wait_until_told(connection))
-
-
-async def _wait_until_told(connection: Any) -> None:
-    # The task is cancelled already. Without a shield it would not wait.
-    with anyio.move_on_after(_LIMIT, shield=True):
-        await anyio.to_thread.run_sync(_cancel, connection, abandon_on_cancel=True)
-
-
-def _cancel(connection: Any) -> None:
-    """Send a request to cancel (PostgreSQL's protocol, 54.2.8), and wait until the server read it.
-
-    `connection.cancel()` of psycopg2 2.9 does the same, but keeps Python's lock meanwhile. So all
-    requests of the process would wait, also if the server is not reachable.
-    """
     import ctypes  # noqa: PLC0415  # 3 ms of a cold start, for something rare
 
     libpq = ctypes.CDLL(_psycopg.__file__)  # finds functions of the libraries that it is linked to
@@ -41,8 +30,20 @@ def _cancel(connection: Any) -> None:
     libpq.PQgetCancel.restype = ctypes.c_void_p
     libpq.PQcancel.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
     libpq.PQfreeCancel.argtypes = [ctypes.c_void_p]
-    if request := libpq.PQgetCancel(connection.pgconn_ptr):
+    # The request is made here, because the connection may be closed before the thread begins.
+    request = libpq.PQgetCancel(connection.pgconn_ptr)
+
+    def send() -> None:
         try:
             libpq.PQcancel(request, ctypes.create_string_buffer(256), 256)
         finally:
             libpq.PQfreeCancel(request)
+
+    if request:
+        wait_for(_run(send))
+
+
+async def _run(send: Callable[[], None]) -> None:
+    # The task is cancelled already. Without a shield it would not wait.
+    with anyio.move_on_after(_LIMIT, shield=True):
+        await anyio.to_thread.run_sync(send, abandon_on_cancel=True)

@@ -128,7 +128,7 @@ class Lease:
     __slots__ = ("_pooled", "_slot", "connection")
 
     def __init__(self) -> None:
-        """Wait for a slot, then take a connection from the pool or make one.
+        """Wait for a slot, then acquire a connection from the pool or make one.
 
         Raises:
             Unavailable: no slot was free in time.

@@ -57,7 +57,7 @@ def as_unavailable(error: exc.SQLAlchemyError) -> Unavailable | None:
     elif isinstance(cause, psycopg2.errors.InFailedSqlTransaction):
         return None  # the code went on after a statement had failed
     elif isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError) or was_lost(error):
-        detail = "The database is away, or does not answer in time."
+        detail = "The database cannot be reached, or does not answer in time."
     else:
         return None
     # Only the first line: the others repeat the statement and its values.

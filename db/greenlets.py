@@ -151,25 +151,17 @@ def run_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
     return wait_for(anyio.to_thread.run_sync(call, abandon_on_cancel=True)) if may_wait() else call()
 
 
-class GreenletMiddleware:
-    """Run each request and the lifespan, and each task that they start, in a greenlet.
-
-    It is outside of all other middleware, so that those may use a session too.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        loop = asyncio.get_running_loop()
-        if loop not in _loops:
-            _loops.add(loop)
-            _set_task_factory(loop)
-        reset = _in_request.set(True)
-        try:
-            await _drive(_run, self.app(scope, receive, send), lambda: _name(scope))
-        finally:
-            _in_request.reset(reset)
+async def run_request(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run a request or the lifespan, and each task that it starts, in a greenlet."""
+    loop = asyncio.get_running_loop()
+    if loop not in _loops:
+        _loops.add(loop)
+        _set_task_factory(loop)
+    reset = _in_request.set(True)
+    try:
+        await _drive(_run, app(scope, receive, send), lambda: _name(scope))
+    finally:
+        _in_request.reset(reset)
 
 
 def _name(scope: Scope) -> str:

@@ -57,7 +57,7 @@ def check_schema(engine: Engine) -> str:
     return version
 
 
-def create_db_and_tables() -> None:
+def migrate_if_needed() -> None:
     """Bring the schema up to date, unless MIGRATE_ON_START forbids it. It takes one query if there is nothing to do.
 
     A schema that is ahead of this code is left alone: a deployment is under way.
@@ -176,7 +176,7 @@ class Schema:
 
     def _check(self) -> dict[str, str]:
         try:
-            create_db_and_tables()
+            migrate_if_needed()
         except Unavailable as missing:
             self._retry_after = missing.retry_after
             return {"database": "ok", "schema": missing.detail}

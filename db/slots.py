@@ -55,7 +55,7 @@ class _Waiter:
         if self._event:
             self._event.set()
         elif self.loop:
-            with suppress(RuntimeError):  # the loop was closed just now: `Slots` takes the slot back
+            with suppress(RuntimeError):  # the loop was closed just now: `Slots` reclaims the slot
                 self.loop.call_soon_threadsafe(self._end)
 
     def _end(self) -> None:
@@ -70,7 +70,7 @@ class Slots:
     stop the others. Users that wait are served in turn, and the requests of each in order of arrival.
 
     Some hosts run each call on an event loop of its own. A slot that a stopped loop still has is
-    taken back when somebody needs it.
+    reclaimed when somebody needs it.
     """
 
     def __init__(self, count: int) -> None:
@@ -111,7 +111,7 @@ class Slots:
         """Make a slot free for the next caller."""
         with self._lock:
             if slot not in self._used:
-                return  # it was taken back
+                return  # it was reclaimed
             self._forget(slot)
             self._serve()
 

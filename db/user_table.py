@@ -61,7 +61,7 @@ def inspect_tables(connection: Connection) -> tuple[str, str | None]:
     if user:
         problem = _of_users(user, users[user]) or _of_owners(own, found, users[user]["id"])
         if version == newest() and not problem:
-            problem = _of_missing(own.keys() - found.keys(), version)
+            problem = _of_missing(own.keys() - found.keys(), version) or _of_missing_columns(found, version)
     elif users:
         table = next(iter(users)).removeprefix("public.")
         problem = f"Set BETTER_AUTH_USER_TABLE={table}. There is no table {USER_TABLE.fullname}."
@@ -108,3 +108,14 @@ def _of_missing(names: set[str], version: str) -> str | None:
         " If its model is new, run make migration. If the table was dropped, restore it, or drop"
         f" {VERSION_TABLE} and the other tables of the API, so that the next start creates all of them."
     )
+
+
+def _of_missing_columns(found: dict[str, Columns], version: str) -> str | None:
+    for table in SQLModel.metadata.sorted_tables:
+        for column in table.columns:
+            if table.name in found and column.name not in found[table.name]:
+                return (
+                    f"The table {table.name} has no column {column.name}, and the schema is at version {version}."
+                    " If its field is new, run make migration."
+                )
+    return None

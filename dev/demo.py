@@ -102,7 +102,7 @@ def demo(
     """
     node = shutil.which("node", path=settings.get("PATH"))
     if node is None:
-        raise Problem("Node 22 or newer is required. There is no node on the PATH.")
+        raise Problem("Node 22.18 or newer is required. There is no node on the PATH.")
     if not (EXAMPLE / "node_modules" / ".bin" / "next").exists():
         raise Problem("Next.js is not installed in examples/nextjs. Run make demo to install it.")
 

@@ -111,7 +111,7 @@ class ReloadingAPI:
 
 @contextmanager
 def reloading_api(port: int, environment: Mapping[str, str]) -> Iterator[ReloadingAPI]:
-    """Run the API until the block ends."""
+    """Return the API, which the caller starts. Stop it when the block ends."""
     server = ReloadingAPI(port, environment)
     try:
         yield server

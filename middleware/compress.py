@@ -21,7 +21,7 @@ _TEXT = re.compile(rb"text/|application/(?:[\w.-]+\+)?(?:json|xml|javascript)|im
 
 
 class Compress:
-    """Compress bodies over a KiB with gzip, for clients that accept it. Streams are sent as they are.
+    """Compress bodies over 1 KiB with gzip, for clients that accept it. Streams are sent as they are.
 
     Starlette's GZipMiddleware also compresses each chunk of a stream, and costs more per request.
     """

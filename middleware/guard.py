@@ -1,51 +1,18 @@
-"""The innermost middleware: the size of a body, clients that leave, and crashes."""
+"""The innermost middleware: the size of a body, and crashes."""
 
 import logging
-from collections import deque
 
-from anyio import CancelScope
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import telemetry
 from errors import CRASH, Problem, problem_response
+from middleware.client import Client
 
 log = logging.getLogger("todo")
 
 MAX_BODY = 64 * 1024
 """Bytes of a request's body."""
-
-
-class Client:
-    """The `receive` of a request (ASGI), which also tells whether the client is still there."""
-
-    __slots__ = ("_left", "_pending", "_receive")
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._pending: deque[Message] = deque()
-        self._left = False
-
-    async def __call__(self) -> Message:
-        """Return the next message of the client."""
-        return self._pending.popleft() if self._pending else await self._receive()
-
-    async def has_left(self) -> bool:
-        """Return whether the client closed its connection. It does not wait.
-
-        A part of the body that has arrived is kept for the app. If more follow, this is not known.
-        """
-        while not self._left:
-            with CancelScope() as at_once:
-                at_once.cancel()
-                message = await self._receive()
-            if at_once.cancelled_caught:
-                break
-            self._pending.append(message)
-            self._left = message["type"] == "http.disconnect"
-            if message.get("more_body", False):
-                break
-        return self._left
 
 
 class Guard:
@@ -68,12 +35,12 @@ class Guard:
         except Exception as error:
             telemetry.record_crash(error)
             if state["status"]:
-                log.exception("crash after the answer to request %s", state["request_id"])
+                log.exception("crash after the answer")
                 if not state["is_answered"]:
                     raise  # a stream broke off: the server closes the connection, so the client notices
                 return  # a background task failed
             if not isinstance(error, Problem):
-                log.exception("crash in request %s", state["request_id"])
+                log.exception("crash")
                 error = Problem(500, CRASH)
             answer = await problem_response(Request(scope), error)
             await answer(scope, receive, send)

@@ -14,7 +14,7 @@ from models.about import about
 from models.cursor import Order
 from models.fields import Description, Moment, Owned, Title
 from models.request import OMITTED, RequestModel
-from models.user import EXAMPLE_ID, UserIdText
+from models.user import EXAMPLE_USER_ID, UserIdText
 
 
 class Todo(Owned, table=True):
@@ -73,7 +73,7 @@ class TodoRead(SQLModel):
     title: Annotated[str, about("What is to be done.", "Buy milk")]
     description: Annotated[str | None, _DESCRIPTION]
     completed: Annotated[bool, _COMPLETED]
-    user_id: Annotated[UserIdText, about("The id of its owner.", EXAMPLE_ID)]
+    user_id: Annotated[UserIdText, about("The id of its owner.", EXAMPLE_USER_ID)]
     created_at: Annotated[datetime, about("When it was created.", "2026-11-24T08:00:00Z")]
     updated_at: Annotated[datetime | None, _UPDATED]
 
@@ -91,7 +91,9 @@ MAX_SKIP = 10_000
 
 def _refuse_deep(skip: int) -> int:
     if skip > MAX_SKIP:
-        raise PydanticCustomError("skip_too_large", "Skip should be at most 10000, use cursor to read beyond that")
+        raise PydanticCustomError(
+            "skip_too_large", f"Skip should be at most {MAX_SKIP}, use cursor to read beyond that"
+        )
     return skip
 
 
@@ -99,14 +101,14 @@ class TodoPage(BaseModel):
     """The query of a list of todos."""
 
     completed: Annotated[bool | None, about("Only completed ones, or only open ones.", False)] = None
-    limit: Annotated[int, about("How many at most.", 50, ge=1, le=500)] = 100
+    limit: Annotated[int, about("The largest number of todos.", 50, ge=1, le=500)] = 100
     cursor: Annotated[
         Annotated[dict[str, Any], *NEWEST_FIRST.validator] | None,
         about("Where the page before ended: see the header `Link`. It is opaque.", _EXAMPLE_CURSOR),
     ] = None
     skip: Annotated[
         int,
-        about("How many to leave out; not with `cursor`.", 0, ge=0, json_schema_extra={"maximum": MAX_SKIP}),
+        about("The number of todos to leave out; not with `cursor`.", 0, ge=0, json_schema_extra={"maximum": MAX_SKIP}),
         AfterValidator(_refuse_deep),
     ] = 0
 

@@ -76,14 +76,14 @@ class User(SQLModel, table=True):
 USER_TABLE: Table = User.__table__  # type: ignore[attr-defined]  # SQLModel leaves it untyped
 
 
-EXAMPLE_ID = "V1StGXR8Z5jdHi6BmyTkqPz0uWcNa4Lr"
+EXAMPLE_USER_ID = "V1StGXR8Z5jdHi6BmyTkqPz0uWcNa4Lr"
 """An id as Better Auth makes them, for the OpenAPI document."""
 
 
 class UserRead(SQLModel):
     """A user, as the API returns them."""
 
-    id: Annotated[UserIdText, about("The id, a string whatever type Better Auth stores.", EXAMPLE_ID)]
+    id: Annotated[UserIdText, about("The id, a string whatever type Better Auth stores.", EXAMPLE_USER_ID)]
     name: Annotated[str, about("The name to show.", "Ada Lovelace")]
     email: Annotated[str, about("The e-mail address.", "ada@example.com")]
     image: Annotated[str | None, about("The address of a picture.", "https://example.com/ada.png")]

@@ -1,18 +1,20 @@
 """The page /docs: Swagger UI, served from a package, so that it works without the internet."""
 
+import gzip
 from base64 import b64encode
+from functools import cache
 from hashlib import sha256
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
 from errors import NotFound
-from routers.routing import Route
+from routers.routing import public_router
 
-router = APIRouter(include_in_schema=False, route_class=Route)
+router = public_router(include_in_schema=False)
 
 _FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon-32x32.png": "image/png"}
 
@@ -50,12 +52,22 @@ async def get_docs(request: Request) -> HTMLResponse:
 
 
 @router.get("/docs/{name}")
-def get_docs_file(name: str) -> Response:
+def get_docs_file(request: Request, name: str) -> Response:
     """Return a file of Swagger UI (Apache-2.0)."""
     if name not in _FILES:
         raise NotFound("File")
+    headers = {"Cache-Control": "public, max-age=86400", "Vary": "Accept-Encoding"}
+    plain, compressed = _read(name)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(compressed, media_type=_FILES[name], headers=headers | {"Content-Encoding": "gzip"})
+    return Response(plain, media_type=_FILES[name], headers=headers)
+
+
+@cache
+def _read(name: str) -> tuple[bytes, bytes]:
+    """Return a file as it is, and compressed."""
     # The package is not imported, because only its files are of use here.
     spec = find_spec("fastapi_swagger")
     (folder,) = (spec and spec.submodule_search_locations) or [""]
     content = (Path(folder) / "resources" / name).read_bytes()
-    return Response(content, media_type=_FILES[name], headers={"Cache-Control": "public, max-age=86400"})
+    return content, gzip.compress(content, mtime=0)

@@ -4,7 +4,7 @@ import asyncio
 from time import time
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 
 from auth import signing_keys
@@ -12,9 +12,9 @@ from db import report_database
 from errors import Unavailable
 from models.about import about
 from openapi import ProblemDetails
-from routers.routing import Route
+from routers.routing import public_router
 
-router = APIRouter(tags=["health"], route_class=Route, generate_unique_id_function=lambda route: route.name)
+router = public_router(tags=["health"])
 
 
 class Root(BaseModel):

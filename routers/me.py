@@ -1,4 +1,4 @@
-"""The user as Better Auth's table has them."""
+"""The account of the user."""
 
 from auth import CurrentUser
 from crud.user import get_user

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from auth import get_current_user
 from errors import Problem, is_unreadable_body
-from routers.query import Query
+from routers.query import QueryChecker
 
 _JSON = re.compile(r"application/([\w.-]+\+)?json\s*(;|$)", re.IGNORECASE)
 
@@ -49,17 +49,20 @@ class ApiRoute(Route):
 
     FastAPI runs `def` endpoints in threads, and hands Python's lock from thread to thread, which is
     a third of a request's CPU time. Here they run on the event loop, which stays free while they
-    wait for the database. An endpoint that blocks on something else needs a plain `APIRouter`.
+    wait for the database. An endpoint that blocks on something else needs `ThreadRoute`.
     """
 
+    runs_on_loop = True
+
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        endpoint = endpoint if iscoroutinefunction(endpoint) else _on_loop(endpoint)
+        if self.runs_on_loop and not iscoroutinefunction(endpoint):
+            endpoint = _on_loop(endpoint)
         super().__init__(path, endpoint, **options)
         if not _requires_user(self.dependant):
             options["dependencies"] = [*(options.get("dependencies") or ()), Depends(get_current_user)]
             super().__init__(path, endpoint, **options)
         # The handler is made in __init__ above, and reads this when it runs.
-        self._query = Query(self.dependant)
+        self._query = QueryChecker(self.dependant)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler, which checks the token before it reports an invalid request.
@@ -88,6 +91,15 @@ class ApiRoute(Route):
         return handle_token_first
 
 
+class ThreadRoute(ApiRoute):
+    """An `ApiRoute` that runs a `def` endpoint in a thread, because it blocks.
+
+    mail = api_router("/mail", route_class=ThreadRoute)
+    """
+
+    runs_on_loop = False
+
+
 def _requires_user(dependant: Dependant) -> bool:
     return any(part.call is get_current_user or _requires_user(part) for part in dependant.dependencies)
 
@@ -113,29 +125,66 @@ class _Overrides:
 _overrides = _Overrides()
 
 
+class _Router(APIRouter):
+    """A router whose operations have the names of their functions as ids."""
+
+    def __init__(self, **options: Any) -> None:
+        defaults: dict[str, Any] = {
+            "generate_unique_id_function": lambda route: route.name,
+            "dependency_overrides_provider": _overrides,
+        }
+        super().__init__(**defaults | options)
+
+
+class _ApiRouter(_Router):
+    """A router whose routes require a token."""
+
+    def include_router(self, router: APIRouter, **options: Any) -> None:
+        """Include the routes of another router.
+
+        Raises:
+            TypeError: they would be under `/api` without a token.
+        """
+        if any(not isinstance(route, ApiRoute) for route in router.routes):
+            raise TypeError("A router under /api has to be made with api_router, so that its routes require a token.")
+        super().include_router(router, **options)
+
+
 def api_router(prefix: str, **options: Any) -> APIRouter:
     """Return a router for the routes under `/api` and `prefix`.
 
     An operation's id is the name of its function, and its tag is the prefix, unless `options` has
     another: they are those of FastAPI's `APIRouter`.
+
+    Raises:
+        TypeError: the routes would not require a token.
     """
     defaults: dict[str, Any] = {"tags": [prefix.strip("/")], "route_class": ApiRoute}
-    return APIRouter(
-        prefix=f"/api{prefix}",
-        generate_unique_id_function=lambda route: route.name,
-        dependency_overrides_provider=_overrides,
-        **defaults | options,
-    )
+    if not issubclass(options.get("route_class", ApiRoute), ApiRoute):
+        raise TypeError(
+            "The route_class of api_router has to be ApiRoute, ThreadRoute or a class that inherits from one."
+        )
+    return _ApiRouter(prefix=f"/api{prefix}", **defaults | options)
+
+
+def public_router(**options: Any) -> APIRouter:
+    """Return a router for routes without a token. The options are those of FastAPI's `APIRouter`."""
+    defaults: dict[str, Any] = {"route_class": Route}
+    return _Router(**defaults | options)
 
 
 def add_routers(app: FastAPI, *routers: APIRouter) -> None:
     """Add the routes of routers to the app, before its own.
 
     `app.include_router()` does the same in FastAPI 0.165, but builds each route twice, the second
-    time in the first request, which takes 25 ms.
+    time in the first request, which takes 25 ms. A router of FastAPI's own is left to it.
     """
     _overrides.app = app
-    app.router.routes[:0] = [route for router in routers for route in router.routes]
+    own = [router for router in routers if isinstance(router, _Router)]
+    app.router.routes[:0] = [route for router in own for route in router.routes]
+    for router in routers:
+        if router not in own:
+            app.include_router(router)
 
 
 def next_page(request: Request, cursor: str) -> str:

@@ -378,7 +378,7 @@ async def stream(user: CurrentUser, session: SessionDep, seconds: float = 0) -> 
 
 @router.post("/text")
 def take_text(body: Annotated[str, Body(media_type="text/plain")]) -> None:
-    raise Conflict(body) if body == "problem" else HTTPException(409, "Mine.")
+    raise Conflict(body) if body == "problem" else HTTPException(409, {"code": 7} if body == "data" else "Mine.")
 
 
 @router.get("/broken-stream")

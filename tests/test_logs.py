@@ -99,7 +99,7 @@ def test_lines_outside_of_a_request_have_no_id(text: Api, objects: Api) -> None:
         ("/logs/task", {"in a task", "in a thread of a task"}),
         ("/logs/later", {"in the background"}),
         ("/logs/blocks/x", {"name: x", "blocks blocked all requests for"}),
-        ("/logs/crash?text=x", {"crash in request"}),
+        ("/logs/crash?text=x", {"crash"}),
     ],
     ids=["thread", "task", "background", "blocked", "crash"],
 )
@@ -123,10 +123,10 @@ def test_each_line_of_a_request_has_its_id(text: Api, objects: Api, path: str, m
 def test_the_line_of_a_503_has_its_id(text: Api, objects: Api, issuer: Issuer) -> None:
     def ask(api: Api) -> str:
         # The cause is logged when the database is tried again, which happens once a second.
-        expect_unavailable(get(api, "/api/todos", "away", issuer.token("somebody")), "The database is away")
+        expect_unavailable(get(api, "/api/todos", "away", issuer.token("somebody")), "The database cannot")
         return api.log.read_text()
 
-    cause = r"The database is away, or does not answer in time\. Connection refused"
+    cause = r"The database cannot be reached, or does not answer in time\. Connection refused"
     wait_for(lambda: re.search(rf"^{TIME} WARNING todo\.db: {cause} \[away\]$", ask(text), re.MULTILINE))
     wait_for(lambda: re.search(rf'"todo\.db", "message": "{cause}", "request_id": "away"', ask(objects)))
     # A request's own line is written after its answer.

@@ -12,6 +12,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import make_url
 
+from db import migrations
 from db.migrations import newest, upgrade
 from errors import Unavailable
 from tests.conftest import BETTER_AUTH_SQL, Database
@@ -282,3 +283,19 @@ def test_a_migration_may_use_an_enum_value_that_an_earlier_one_added(
     variables = environment(DATABASE_URL=database.api_url, BETTER_AUTH_URL="http://127.0.0.1:1")
     subprocess.run([sys.executable, "-m", "db"], cwd=root, env=variables | {"PYTHONPATH": str(root)}, check=True)
     assert database.execute("SELECT mood::text FROM todo") == [("bad",)]
+
+
+def test_a_migration_that_is_written_later_is_for_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    (versions / "0001_first.py").touch()
+    monkeypatch.setattr(migrations, "_HERE", tmp_path)
+    migrations._versions.cache_clear()
+    try:
+        assert migrations.newest() == "0001"
+        (versions / "0002_second.py").touch()
+        assert migrations.newest() == "0001"
+    finally:
+        migrations._versions.cache_clear()

@@ -42,7 +42,7 @@ def test_a_database_that_is_away_is_503_without_its_password(issuer: Issuer) -> 
         http.headers["Origin"] = "http://localhost:3000"
         answers = [http.get("/api/todos"), http.post("/api/todos", json={"title": "x"}), http.get("/api/me")]
         for answer in answers:
-            expect_unavailable(answer, "The database is away")
+            expect_unavailable(answer, "The database cannot")
             assert answer.headers["access-control-allow-origin"] == http.headers["Origin"]
         with api.client() as anonymous:
             expect_unauthorized(anonymous.get("/api/me"), "There is no token")
@@ -74,7 +74,7 @@ def test_a_database_that_never_answers_is_503_and_health_answers_meanwhile(issue
                 healthy += 1
             assert healthy > 10
             for answer in waiting:
-                expect_unavailable(answer.result(), "The database is")
+                expect_unavailable(answer.result(), "The database ")
             connections = psutil.Process(api.process.pid).net_connections()
             assert port not in [getattr(one.raddr, "port", None) for one in connections], "a connection is still open"
             assert "Traceback" not in api.log.read_text()
@@ -96,7 +96,7 @@ def test_a_slow_statement_and_the_requests_that_wait_for_it_are_503(
         with closing(psycopg2.connect(database.url)) as connection, connection.cursor() as cursor:
             cursor.execute("LOCK TABLE todo")
             for answer in pool.map(lambda _: http.get("/api/todos"), range(4)):
-                expect_unavailable(answer, "The database is")
+                expect_unavailable(answer, "The database ")
             expect_healthy(api)
         assert http.get("/api/todos").status_code == 200
         assert database.execute(
@@ -120,7 +120,7 @@ def test_a_read_that_timed_out_is_not_tried_again_without_time(
             assert any(answer.status_code == 200 for answer in again(lambda: http.get("/api/todos")))
             connections = link.accepted
             link.hang()
-            expect_unavailable(http.get("/api/todos"), "The database is away")
+            expect_unavailable(http.get("/api/todos"), "The database cannot")
             assert link.accepted == connections, "A second attempt would need a new connection."
 
 
@@ -141,7 +141,7 @@ def test_connections_that_the_server_ends_are_503_at_most_and_made_again(
         for answer in again(lambda: http.get("/api/todos")):
             if answer.status_code == 200:
                 break
-            expect_unavailable(answer, "The database is away")
+            expect_unavailable(answer, "The database cannot")
         assert answer.status_code == 200
         assert "Traceback" not in api.log.read_text()
 
@@ -180,6 +180,24 @@ def test_better_auths_tables_may_come_later_go_and_come_back(
         assert any(answer.status_code == 200 for answer in again(lambda: http.get("/api/me")))
         assert http.get("/api/todos").json() == []
         assert "Traceback" not in api.log.read_text()
+
+
+def test_a_column_that_the_database_lacks_is_named(new_database: Callable[..., Database], issuer: Issuer) -> None:
+    database = new_database()
+    database.add_user("somebody")
+    with (
+        running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin) as api,
+        api.client(issuer.token("somebody")) as http,
+    ):
+        wait_until_ready(api)
+        database.execute("ALTER TABLE todo DROP COLUMN description")
+        expect_unavailable(http.get("/api/todos"), "The database lacks")
+        for answer in again(lambda: http.get("/ready")):
+            if answer.status_code == 503:
+                break
+        reason = "The table todo has no column description, and the schema is at version"
+        assert reason in expect_unavailable(answer, "run make migration")["schema"]
+        expect_unavailable(http.get("/api/todos"), reason)
 
 
 def test_without_migrate_on_start_the_schema_is_left_to_make_migrate(

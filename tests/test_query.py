@@ -74,3 +74,11 @@ def test_streams_and_pictures_are_not_compressed(http: httpx.Client, path: str) 
 def test_an_endpoint_may_set_how_its_answer_is_stored(http: httpx.Client) -> None:
     assert http.get("/api/copy/events").headers["cache-control"] == "no-cache"
     assert http.get("/api/copy/picture").headers["cache-control"] == "private, no-store"
+
+
+def test_a_query_with_thousands_of_parameters_is_not_read(http: httpx.Client) -> None:
+    (error,) = expect_invalid(http.get("/api/copy/words?" + "words=a&" * 2001), ["query"])
+    assert error["msg"] == "Query should have at most 2000 parameters"
+    assert len(http.get("/api/copy/words?" + "&".join(["words=a"] * 2000)).json()) == 2000
+    anonymous = http.get("/api/copy/words?" + "words=a&" * 2001, headers={"Authorization": ""})
+    assert anonymous.status_code == 401

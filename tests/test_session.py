@@ -149,7 +149,7 @@ def test_a_connection_lost_in_a_transaction_is_503_without_a_trace(database: Dat
             SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE query LIKE '%sleep(%' AND wait_event = 'PgSleep'"""
         wait_for(lambda: database.execute(kill))
-        expect_unavailable(answer.result(), "The database is away")
+        expect_unavailable(answer.result(), "The database cannot")
     assert titles(database, owner) == []
     assert owner.http.post("/api/copy/flushed").status_code == 200
 
@@ -206,7 +206,7 @@ def test_a_cursor_of_the_server_has_the_deadline_of_the_request(
         wait_until_ready(api)
         with closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
             cursor.execute("LOCK TABLE todo")
-            expect_unavailable(http.get("/api/copy/stream-rows"), "The database is away")
+            expect_unavailable(http.get("/api/copy/stream-rows"), "The database cannot")
         assert http.get("/api/copy/stream-rows").status_code == 200
 
 
@@ -271,7 +271,7 @@ def test_a_request_has_one_budget_and_a_stream_one_for_each_statement(
     with running("tests.extended:app", **variables) as api, api.client(owner.token) as http:
         wait_until_ready(api)
         assert http.get("/api/copy/sleep-twice?seconds=0.3").status_code == 200
-        expect_unavailable(http.get("/api/copy/sleep-twice?seconds=0.9"), "The database is away")
+        expect_unavailable(http.get("/api/copy/sleep-twice?seconds=0.9"), "The database cannot")
         assert sorted(http.get("/api/copy/stream?seconds=0.9").text.split()) == ["a", "b", "c"]
 
 
@@ -290,7 +290,7 @@ def test_a_background_task_that_fails_is_answered_once(api: Api, database: Datab
     assert (answer.status_code, answer.json()) == (200, "later")
     log = wait_for(lambda: "the background failed" in (text := api.log.read_text()) and text)
     assert "Unexpected ASGI message" not in log
-    assert f"crash after the answer to request {answer.headers['x-request-id']}" in log
+    assert f"crash after the answer [{answer.headers['x-request-id']}]" in log
     assert "POST /plain/background 500" not in log
     assert titles(database, owner) == []
 
@@ -383,6 +383,12 @@ def test_every_route_of_api_router_requires_a_token(api: Api, owner: Person) -> 
 def test_an_http_exception_of_an_endpoint_is_answered_as_it_is(owner: Person) -> None:
     answer = owner.http.post("/api/copy/text", content=b"x", headers={"Content-Type": "text/plain"})
     assert expect_problem(answer, 409, "Conflict")["detail"] == "Mine."
+
+
+def test_a_detail_that_is_no_sentence_is_data(owner: Person) -> None:
+    answer = owner.http.post("/api/copy/text", content=b"data", headers={"Content-Type": "text/plain"})
+    problem = expect_problem(answer, 409, "Conflict")
+    assert (problem["detail"], problem["data"]) == ("Conflict.", {"code": 7})
 
 
 def test_numbers_defaults_and_times_are_as_sqlalchemy_has_them(owner: Person) -> None:

@@ -5,6 +5,7 @@ The numbers make the newest version known without an import of Alembic.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from math import ceil, isinf
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def newest() -> str:
     return _versions()[-1]
 
 
+@cache  # a migration that is written while the process runs is for the next start, so that somebody reads it first
 def _versions() -> list[str]:
     return sorted(path.name[:4] for path in (_HERE / "versions").glob("[0-9]*.py"))
 

@@ -122,4 +122,4 @@ def test_neither_a_database_that_hangs_nor_half_a_request_delays_the_end(backend
         api.process.terminate()
         expect_the_end(api, within=GRACE)
         for answer in waiting:
-            expect_unavailable(answer.result(), "The database is")
+            expect_unavailable(answer.result(), "The database ")

@@ -151,7 +151,7 @@ def test_signing_keys_are_renewed_across_calls(backend: Backend, start: Start) -
 def test_a_function_starts_without_the_database_and_finds_it_later(backend: Backend, start: Start) -> None:
     backend.link.hang()
     with start(DB_TIMEOUT="1") as (_, me):
-        expect_unavailable(me.get("/api/todos"), "The database is away")
+        expect_unavailable(me.get("/api/todos"), "The database cannot")
         expect_alive(me)
         backend.link.heal()
         assert any(answer.status_code == 200 for answer in again(lambda: me.get("/api/todos")))

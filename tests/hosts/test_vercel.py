@@ -124,7 +124,7 @@ def test_an_instance_starts_without_the_database_and_finds_it_later(backend: Bac
         running.freezes = True
         expect_alive(me)
         for ask in ASK.values():
-            expect_unavailable(ask(me), "The database is away")
+            expect_unavailable(ask(me), "The database cannot")
         expect_alive(me)
         backend.link.heal()
         assert any(answer.status_code == 200 for answer in again(lambda: me.get("/api/todos")))

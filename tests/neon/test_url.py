@@ -45,7 +45,7 @@ def test_nothing_of_the_query_string_is_lost(neon: Neon, certificates: Certifica
     }
     for reason, url in insisted.items():
         with neon.running(DATABASE_URL=url) as api, neon.client(api) as http:
-            expect_unavailable(http.get("/api/todos"), "The database is away")
+            expect_unavailable(http.get("/api/todos"), "The database cannot")
             assert reason in api.log.read_text()
 
 
@@ -106,7 +106,7 @@ def test_an_error_in_the_url_is_one_readable_line_without_the_password(
     with neon.running(**variables) as api, neon.client(api) as http:
         answers = [http.get("/api/todos"), http.get("/ready"), http.post("/api/todos", json={"title": "x"})]
         for answer in answers:
-            expect_unavailable(answer, "The database is away" if answer.url.path != "/ready" else "")
+            expect_unavailable(answer, "The database cannot" if answer.url.path != "/ready" else "")
         log = api.log.read_text()
     lines = log.splitlines()
     assert [line for line in lines if reason in line]

@@ -67,7 +67,7 @@ def test_an_outage_of_a_second_causes_no_error(neon: Neon, http: httpx.Client, t
         assert answer.result().is_success
 
 
-def test_statements_of_requests_that_gave_up_end_at_the_server(neon: Neon, http: httpx.Client) -> None:
+def test_abandoned_statements_end_behind_the_pooler(neon: Neon, http: httpx.Client) -> None:
     with table_locked(neon), ThreadPoolExecutor(20) as pool:
         most = 0
         for _ in range(2):

@@ -164,7 +164,7 @@ def test_without_node_nothing_is_started(clone: Path, tmp_path: Path) -> None:
     process = command(clone, "demo", PATH=str(tmp_path), WEB_PORT=str(free_port()), PORT=str(free_port()))
     printed, log = process.communicate(timeout=20)
     assert (process.returncode, printed) == (1, "")
-    assert log == "Node 22 or newer is required. There is no node on the PATH.\n"
+    assert log == "Node 22.18 or newer is required. There is no node on the PATH.\n"
 
 
 def test_without_next_nothing_is_started(clone: Path, tmp_path: Path) -> None:

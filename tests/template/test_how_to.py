@@ -537,17 +537,16 @@ import time
 from uuid import UUID
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 
 from auth import CurrentUser
 from crud.todo import toggle_todo
 from db import SessionDep
 from errors import found
 from main import app
-from routers.routing import add_routers, api_router
+from routers.routing import ThreadRoute, add_routers, api_router
 from summaries import summarize
 
-loop, api, plain = api_router("/loop"), api_router("/threads", route_class=APIRoute), APIRouter(prefix="/plain")
+loop, api, plain = api_router("/loop"), api_router("/threads", route_class=ThreadRoute), APIRouter(prefix="/plain")
 
 
 @loop.post("")
