@@ -130,7 +130,7 @@ def upgrade(url: URL) -> None:
 
 
 def _upgrade_by_one(url: URL, config: Any) -> bool:
-    """Run the next migration, and return whether there was one.
+    """Run the next migration, if there is one, and return whether more follow.
 
     Each one has a transaction of its own, because a later one may use a value that an earlier one
     added to an Enum, which PostgreSQL permits only after the commit.
@@ -150,4 +150,4 @@ def _upgrade_by_one(url: URL, config: Any) -> bool:
             raise Busy  # the other process got no lock, and an attempt of each would delay readers
         config.attributes["connection"] = connection
         command.upgrade(config, following[0])
-        return True
+        return len(following) > 1
