@@ -149,6 +149,8 @@ export interface paths {
         /**
          * Get Readiness
          * @description Return 200 if requests can be served, and a line for each service that they need.
+         *
+         *     Anyone may ask, so a report is made once a second at most. All who ask meanwhile get the same one.
          */
         get: operations["get_readiness"];
         put?: never;
@@ -649,11 +651,11 @@ export interface operations {
             query?: {
                 /** @description Only completed ones, or only open ones. */
                 completed?: boolean;
-                /** @description How many at most. */
+                /** @description The largest number of todos. */
                 limit?: number;
                 /** @description Where the page before ended: see the header `Link`. It is opaque. */
                 cursor?: string;
-                /** @description How many to leave out; not with `cursor`. */
+                /** @description The number of todos to leave out; not with `cursor`. */
                 skip?: number;
             };
             header?: never;
