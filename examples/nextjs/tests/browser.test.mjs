@@ -395,11 +395,11 @@ describe("the example", { concurrency: false }, () => {
     await stage.sql("ALTER DATABASE demo ALLOW_CONNECTIONS false", [], "postgres");
     await stage.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'demo'", [], "postgres");
     await ada.checkbox("Typed offline").click();
-    await ada.reads("The database is away");
+    await ada.reads("The database cannot be reached");
     await ada.reads("Trying again");
     await stage.sql("ALTER DATABASE demo ALLOW_CONNECTIONS true", [], "postgres");
     await ada.sees("Typed offline", "Buy oat milk");
-    await page.getByText("The database is away").waitFor({ state: "hidden" });
+    await page.getByText("The database cannot be reached").waitFor({ state: "hidden" });
     assert.equal((await stage.sql("SELECT FROM todo WHERE completed AND title = 'Typed offline'")).length, 1);
     assert.match(stage.printed, /A database connection was lost/);
     assert.doesNotMatch(stage.printed, /uncaughtException/);
