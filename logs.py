@@ -21,8 +21,10 @@ from config import settings
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request that is running. Each request has a context of its own, so nothing resets it."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_CONTROL_IN_TRACEBACK = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# Control characters, and those without a width or with a direction, which change how a line looks.
+_INVISIBLE = r"\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+_CONTROL = re.compile(rf"[\x00-\x1f{_INVISIBLE}]")
+_CONTROL_IN_TRACEBACK = re.compile(rf"[\x00-\x08\x0b-\x1f{_INVISIBLE}]")
 # What every record has. Other attributes come from `extra={...}`.
 _STANDARD = logging.makeLogRecord({}).__dict__.keys() | {"message", "asctime", "taskName", "color_message"}
 

@@ -2,6 +2,7 @@
 
 import re
 import traceback
+from contextlib import suppress
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -25,7 +26,9 @@ def redact_query(scope: Scope) -> None:
     """
     if not (query := scope["query_string"]) or not (span := trace.get_current_span()).is_recording():
         return
-    names = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
+    # A part without = may be a value.
+    parts = "&".join(part for part in query.decode("latin-1").split("&") if "=" in part)
+    names = [name for name, _ in parse_qsl(parts, keep_blank_values=True)]
     span.set_attribute("url.query", urlencode([(name, "REDACTED") for name in names if _NAME.fullmatch(name)]))
 
 
@@ -37,5 +40,6 @@ def record_crash(error: Exception) -> None:
     """
     if not isinstance(error, Problem) and (span := trace.get_current_span()).is_recording():
         frames = "".join(traceback.format_tb(error.__traceback__))
-        span.record_exception(error, {"exception.message": "", "exception.stacktrace": frames})
+        with suppress(Exception):  # it calls the `__str__` of the exception, which may fail
+            span.record_exception(error, {"exception.message": "", "exception.stacktrace": frames})
         span.set_status(StatusCode.ERROR)

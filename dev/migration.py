@@ -69,6 +69,9 @@ def _write(name: str, environment: Mapping[str, str]) -> None:
             raise Problem(
                 f"Wrote {path.relative_to(ROOT)}. Change it or delete it, because it fails:\n{problem}"
             ) from None
+        upgrade = path.read_text().partition("def downgrade")[0]
+        if "op.drop_column(" in upgrade or "op.drop_table(" in upgrade:
+            print("It drops a column or a table with its data. docs/how-to/add-a-field.md is about new names.")
         print(
             f"Wrote {path.relative_to(ROOT)}. Read it, and then run make migrate."
             " The embedded database needs no make migrate: make run applies it at the next start."

@@ -51,6 +51,11 @@ class Compress:
         await self.app(scope, receive, send_compressed)
 
 
+def accepts_gzip(scope: Scope) -> bool:
+    """Return whether the client of a request accepts gzip (RFC 9110, section 12.5.3)."""
+    return bool(_GZIP.search(dict(scope["headers"]).get(b"accept-encoding", b"")))
+
+
 async def _compress(scope: Scope, start: Message, body: bytes) -> bytes:
     """Return the body as the client accepts it, and change the headers."""
     headers = MutableHeaders(scope=start)
@@ -58,7 +63,7 @@ async def _compress(scope: Scope, start: Message, body: bytes) -> bytes:
     if start["status"] == 206 or "content-encoding" in headers or not _TEXT.match(content_type):
         return body
     headers.add_vary_header("Accept-Encoding")
-    if not _GZIP.search(dict(scope["headers"]).get(b"accept-encoding", b"")):
+    if not accepts_gzip(scope):
         return body
     if len(body) < _LARGE:
         body = _gzip(body)

@@ -1,7 +1,7 @@
 """The base of the classes that describe what clients send."""
 
 import json
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
@@ -31,6 +31,16 @@ class RequestModel(SQLModel):
     """
 
     model_config: ClassVar[Any] = {"extra": "forbid"}  # SQLModel has a type for it that is not pydantic's
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse a generic class, because SQLModel 0.0 does not validate the fields of its type variables.
+
+        Raises:
+            TypeError: the class is generic.
+        """
+        super().__init_subclass__(**options)
+        if Generic in cls.__mro__:
+            raise TypeError(f"{cls.__name__} is generic, and SQLModel does not validate it. Use pydantic's BaseModel.")
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -12,6 +12,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
 from errors import NotFound
+from middleware.compress import accepts_gzip
 from routers.routing import public_router
 
 router = public_router(include_in_schema=False)
@@ -56,18 +57,18 @@ def get_docs_file(request: Request, name: str) -> Response:
     """Return a file of Swagger UI (Apache-2.0)."""
     if name not in _FILES:
         raise NotFound("File")
-    headers = {"Cache-Control": "public, max-age=86400", "Vary": "Accept-Encoding"}
-    plain, compressed = _read(name)
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(compressed, media_type=_FILES[name], headers=headers | {"Content-Encoding": "gzip"})
-    return Response(plain, media_type=_FILES[name], headers=headers)
+    headers = {"Cache-Control": "public, max-age=86400"}
+    content, compressed = _read(name)
+    if compressed and accepts_gzip(request.scope):
+        content, headers = compressed, {**headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(content, media_type=_FILES[name], headers=headers)
 
 
 @cache
-def _read(name: str) -> tuple[bytes, bytes]:
-    """Return a file as it is, and compressed."""
+def _read(name: str) -> tuple[bytes, bytes | None]:
+    """Return a file as it is, and compressed; `None` for a picture, which would become larger."""
     # The package is not imported, because only its files are of use here.
     spec = find_spec("fastapi_swagger")
     (folder,) = (spec and spec.submodule_search_locations) or [""]
     content = (Path(folder) / "resources" / name).read_bytes()
-    return content, gzip.compress(content, mtime=0)
+    return content, None if name.endswith(".png") else gzip.compress(content, mtime=0)

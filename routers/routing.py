@@ -1,13 +1,13 @@
 """`api_router`: what all routes of the API have in common. `next_page`: what lists have in common."""
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response, params
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -61,7 +61,8 @@ class ApiRoute(Route):
         if not _requires_user(self.dependant):
             options["dependencies"] = [*(options.get("dependencies") or ()), Depends(get_current_user)]
             super().__init__(path, endpoint, **options)
-        # The handler is made in __init__ above, and reads this when it runs.
+        # The handler is made in __init__ above, and reads these when it runs.
+        self._reads_json = self.body_field and not isinstance(self.body_field.field_info, params.Form)
         self._query = QueryChecker(self.dependant)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -84,7 +85,7 @@ class ApiRoute(Route):
                 if get_current_user not in request.app.dependency_overrides:
                     await get_current_user(request)
                 is_json = _JSON.match(request.headers.get("content-type", ""))
-                if self.body_field and not is_json and await request.body():
+                if self._reads_json and not is_json and await request.body():
                     raise Problem(415, "Send JSON, and the header 'Content-Type: application/json'.") from None
                 raise
 
@@ -137,15 +138,27 @@ class _Router(APIRouter):
 
 
 class _ApiRouter(_Router):
-    """A router whose routes require a token."""
+    """A router whose routes and WebSockets require a token."""
+
+    def add_api_websocket_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        name: str | None = None,
+        *,
+        dependencies: Sequence[params.Depends] | None = None,
+    ) -> None:
+        """Add the route of a WebSocket, which requires a token, too."""
+        dependencies = [*(dependencies or ()), Depends(get_current_user)]
+        super().add_api_websocket_route(path, endpoint, name, dependencies=dependencies)
 
     def include_router(self, router: APIRouter, **options: Any) -> None:
-        """Include the routes of another router.
+        """Include the routes of another router of `api_router`, whose prefix comes after this one's.
 
         Raises:
-            TypeError: they would be under `/api` without a token.
+            TypeError: its routes would be under `/api` without a token.
         """
-        if any(not isinstance(route, ApiRoute) for route in router.routes):
+        if not isinstance(router, _ApiRouter):
             raise TypeError("A router under /api has to be made with api_router, so that its routes require a token.")
         super().include_router(router, **options)
 

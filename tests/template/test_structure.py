@@ -17,7 +17,7 @@ LAYERS: dict[str, set[str]] = {
     "db": {"models", "config"},
     "crud": {"db", "models", "config"},
     "auth": {"db", "models", "config"},
-    "routers": {"openapi", "auth", "crud", "db", "models", "config"},
+    "routers": {"openapi", "middleware", "auth", "crud", "db", "models", "config"},
     "logs": {"config"},
     "telemetry": set(),
     "middleware": {"logs", "telemetry"},
