@@ -25,11 +25,14 @@ def cancel_statement(connection: Any) -> None:
         return
     import ctypes  # noqa: PLC0415  # 3 ms of a cold start, for something rare
 
-    libpq = ctypes.CDLL(_psycopg.__file__)  # finds functions of the libraries that it is linked to
-    libpq.PQgetCancel.argtypes = [ctypes.c_void_p]
-    libpq.PQgetCancel.restype = ctypes.c_void_p
-    libpq.PQcancel.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
-    libpq.PQfreeCancel.argtypes = [ctypes.c_void_p]
+    try:
+        libpq = ctypes.CDLL(_psycopg.__file__)  # finds functions of the libraries that it is linked to
+        libpq.PQgetCancel.argtypes = [ctypes.c_void_p]
+        libpq.PQgetCancel.restype = ctypes.c_void_p
+        libpq.PQcancel.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
+        libpq.PQfreeCancel.argtypes = [ctypes.c_void_p]
+    except (OSError, AttributeError):
+        return  # libpq is a part of psycopg2's own library; `statement_timeout` ends the statement
     # The request is made here, because the connection may be closed before the thread begins.
     request = libpq.PQgetCancel(connection.pgconn_ptr)
 
