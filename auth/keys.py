@@ -10,25 +10,21 @@ import json
 import logging
 from collections import deque
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from time import monotonic, time
+from http.client import HTTPException
+from time import time
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import anyio
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
+from auth.download import TIMEOUT, download
+
 log = logging.getLogger("todo.auth")
 
-TIMEOUT = 5.0
-"""Limit a fetch to this many seconds, connecting included."""
-MAX_BYTES = 256 * 1024
-"""Refuse a key set that is longer than this."""
 RETRY_AFTER = 1.0
 """Wait this many seconds between two fetches while there is no key set."""
 FETCH_BUDGET, FETCH_WINDOW = 2, 10.0
@@ -96,36 +92,6 @@ def _seconds_since(moment: float) -> float:
     # The monotonic clock may stop while a process is frozen, so this uses the wall clock. The wall
     # clock may be set back, so this counts in both directions.
     return abs(time() - moment)
-
-
-def _download(url: str) -> bytes:
-    """Return the body of `url`. Redirects are not followed.
-
-    This runs in a worker thread and uses the standard library. Importing an HTTP client takes a
-    tenth of a cold start, and every cold start needs the keys.
-
-    Raises:
-        OSError, http.client.HTTPException, ValueError: The fetch failed. The message is the reason.
-    """
-    deadline = monotonic() + TIMEOUT
-    parts = urlsplit(url)
-    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    # The port is always passed, because http.client reads "::1" without one as the port 1 of ":".
-    port = parts.port or connect.default_port
-    with closing(connect(parts.hostname or "", port, timeout=TIMEOUT)) as connection:
-        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        connection.request("GET", target, headers={"Accept": "application/json", "User-Agent": "todo-api"})
-        with connection.getresponse() as response:
-            if response.status != HTTPStatus.OK:
-                raise ValueError(f"The server answered {response.status}.")
-            body = b""
-            while chunk := response.read1():
-                body += chunk
-                if len(body) > MAX_BYTES:
-                    raise ValueError(f"The answer is longer than {MAX_BYTES} bytes.")
-                if monotonic() > deadline:
-                    raise TimeoutError
-    return body
 
 
 class KeySet:
@@ -212,8 +178,8 @@ class KeySet:
     async def _fetch_keys(self) -> None:
         try:
             async with asyncio.timeout(TIMEOUT):
-                download = anyio.to_thread.run_sync(_download, self.url, abandon_on_cancel=True)
-                keys = parse_key_set(json.loads(await download))
+                document = await anyio.to_thread.run_sync(download, self.url, abandon_on_cancel=True)
+                keys = parse_key_set(json.loads(document))
             self._renewed_at = time()
             self._succeeded = self._fetches
             if keys == self.keys:

@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+import socket
+import time
 from collections.abc import Callable, Iterator
-from http.client import HTTPConnection
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from auth import keys
+from auth import download, keys
 from auth.keys import KeySet, KeysUnavailable, SigningKey, parse_key_set
 from tests.issuer import Issuer, new_private_key
 
@@ -237,7 +241,7 @@ def test_a_key_set_that_is_too_long_is_refused(issuer: Issuer, key_set: KeySet) 
     async def scenario() -> None:
         await key_set.find("first")
         issuer.add_key("second")
-        issuer.answer = 200, json.dumps({"keys": issuer.jwks}).encode() + b" " * keys.MAX_BYTES
+        issuer.answer = 200, json.dumps({"keys": issuer.jwks}).encode() + b" " * download.MAX_BYTES
         with pytest.raises(KeysUnavailable):
             await key_set.find("second")
         assert await key_set.find("first")
@@ -334,3 +338,26 @@ def test_keys_that_must_not_verify_a_token_are_ignored(jwk: object) -> None:
 def test_the_type_of_a_key_and_not_its_alg_decides_what_it_verifies() -> None:
     (key,) = parse_key_set({"keys": [published("ES256", alg="EdDSA", key_ops=None)]}).values()
     assert key.algorithms == ("ES256",)
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"], ids=["headers", "body"])
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "TIMEOUT", 0.5)
+    sent = 0
+
+    def drip() -> None:
+        nonlocal sent
+        client = listener.accept()[0]
+        with closing(client), suppress(OSError):
+            client.sendall(start)
+            while sent < 50:
+                client.sendall(b"x")
+                sent += 1
+                time.sleep(0.05)
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener, ThreadPoolExecutor(1) as pool:
+        dripping = pool.submit(drip)
+        with suppress(OSError, HTTPException):
+            download.download(f"http://127.0.0.1:{listener.getsockname()[1]}/jwks")
+        dripping.result()
+    assert sent < 50
