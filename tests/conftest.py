@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import psycopg2
 import pytest
 
@@ -200,3 +201,17 @@ def anonymous(api: Api) -> Iterator[httpx.Client]:
     """Open a client without a token."""
     with api.client() as client:
         yield client
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record the token of each check of a signature."""
+    seen: list[str] = []
+    decode = jwt.decode
+
+    def counting(token: str, *arguments: Any, **options: Any) -> dict[str, Any]:
+        seen.append(token)
+        return decode(token, *arguments, **options)
+
+    monkeypatch.setattr(jwt, "decode", counting)
+    return seen

@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
 from jwt.utils import base64url_encode
+
+from tests.listener import serving
 
 ALGORITHMS = ("EdDSA", "ES256", "ES512", "RS256", "PS256")
 """List the algorithms that Better Auth's jwt() plugin can be set to. The first is its default."""
@@ -115,9 +117,5 @@ class Issuer:
     @contextmanager
     def serving(self) -> Iterator["Issuer"]:
         """Serve until the block ends."""
-        Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        try:
+        with serving(self._server):
             yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()

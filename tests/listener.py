@@ -1,9 +1,10 @@
-"""Run a TCP server for a test, on an event loop in its own thread."""
+"""Run servers for a test in their own threads."""
 
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from socketserver import BaseServer
 from threading import Event, Thread
 from typing import Any, Self, TypeVar
 
@@ -58,6 +59,17 @@ class Listener(ABC):
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await self._serve(reader, writer)
         writer.transport.abort()
+
+
+@contextmanager
+def serving(server: BaseServer) -> Iterator[None]:
+    """Serve with a server of the standard library, in its own thread, until the block ends."""
+    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 async def first_of(*several: Coroutine[Any, Any, None]) -> None:

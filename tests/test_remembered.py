@@ -4,9 +4,7 @@ import asyncio
 import time
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
 
-import jwt
 import pytest
 
 from auth import keys, tokens
@@ -27,20 +25,6 @@ def issuer() -> Iterator[Issuer]:
 def verifier(issuer: Issuer) -> TokenVerifier:
     """Return a verifier of the issuer's tokens."""
     return TokenVerifier(KeySet(f"{issuer.origin}/api/auth/jwks"), [issuer.origin], [issuer.origin])
-
-
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Record the token of each check of a signature."""
-    seen: list[str] = []
-    decode = jwt.decode
-
-    def counting(token: str, *arguments: Any, **options: Any) -> dict[str, Any]:
-        seen.append(token)
-        return decode(token, *arguments, **options)
-
-    monkeypatch.setattr(jwt, "decode", counting)
-    return seen
 
 
 async def times(number: int, verify: Callable[[], Awaitable[str]]) -> set[str]:

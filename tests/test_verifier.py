@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import jwt
 import pytest
 
 from auth import tokens
@@ -40,20 +39,6 @@ def key_set(issuer: Issuer) -> KeySet:
 def verifier(issuer: Issuer, key_set: KeySet) -> TokenVerifier:
     """Return a verifier of the issuer's tokens."""
     return TokenVerifier(key_set, [issuer.origin], [issuer.origin])
-
-
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Record the token of each check of a signature."""
-    seen: list[str] = []
-    decode = jwt.decode
-
-    def counting(token: str, *arguments: Any, **options: Any) -> dict[str, Any]:
-        seen.append(token)
-        return decode(token, *arguments, **options)
-
-    monkeypatch.setattr(jwt, "decode", counting)
-    return seen
 
 
 async def refused(verifier: TokenVerifier, token: str) -> str:

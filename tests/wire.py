@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
-from threading import Thread
+
+from tests.listener import serving
 
 
 class Wire:
@@ -34,12 +35,8 @@ class Wire:
     @contextmanager
     def open(self) -> Iterator["Wire"]:
         """Forward until the block ends."""
-        Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        try:
+        with serving(self._server):
             yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
 
     def _handler(wire) -> type[BaseRequestHandler]:  # noqa: N805  # the handler has the name self
         class Handler(BaseRequestHandler):

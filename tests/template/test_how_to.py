@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from textwrap import indent
-from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +21,7 @@ import pytest
 from tests.conftest import Database, Person, new_user_id
 from tests.expect import expect_invalid, expect_problem, expect_unauthorized, expect_unavailable
 from tests.issuer import Issuer
+from tests.listener import serving
 from tests.live import Api, wait_for, wait_until_ready
 from tests.template.how_to import Copy, blocks
 
@@ -495,12 +495,8 @@ class Service:
 
     @contextmanager
     def serving(self) -> Iterator["Service"]:
-        Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        try:
+        with serving(self._server):
             yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
 
     def _handler(service) -> type[BaseHTTPRequestHandler]:  # noqa: N805  # the handler's methods have the name self
         class Handler(BaseHTTPRequestHandler):

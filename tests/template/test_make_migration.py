@@ -163,11 +163,11 @@ def test_the_file_names_no_type_of_sqlmodel(written: Copy) -> None:
 
 
 def test_the_copy_passes_its_checks(written: Copy) -> None:
-    written.run("-m", "ruff", "check", "models", "db")
-    written.run("-m", "ruff", "format", "--check", "models", "db")
+    assert "All checks passed!" in written.run("-m", "ruff", "check", "models", "db")
+    assert "already formatted" in written.run("-m", "ruff", "format", "--check", "models", "db")
     if (cache := ROOT / ".mypy_cache").exists():  # which saves 6 s
         shutil.copytree(cache, written.root / ".mypy_cache")
-    written.run("-m", "mypy", "models", "db/migrations")
+    assert "no issues found" in written.run("-m", "mypy", "models", "db/migrations")
 
 
 def test_rows_get_the_defaults_of_new_fields(migrated: Copy, database: Database) -> None:
@@ -215,11 +215,12 @@ with Session(engine) as session:
     todo = session.exec(select(Todo).where(Todo.size == Size.LARGE)).one()
     assert (todo.size, todo.level, todo.tags, todo.reviewer_id) == (Size.LARGE, "low", ["x"], "somebody")
 engine.dispose()
+print("All values were read as they were stored.")
 """
 
 
 def test_each_type_is_stored_and_read(migrated: Copy, database: Database) -> None:
-    migrated.run("-c", ROW, DATABASE_URL=database.api_url)
+    assert "All values were read" in migrated.run("-c", ROW, DATABASE_URL=database.api_url)
 
 
 def test_the_api_serves_the_new_field(migrated: Copy, database: Database, issuer: Issuer) -> None:
