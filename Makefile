@@ -20,7 +20,7 @@ BENCHES := bench-cold bench-growth bench-clients bench-memory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo token test coverage test-better-auth test-clients test-neon test-hosts test-browser test-openapi node migrate migration openapi check format lock clean bench $(BENCHES)
+.PHONY: help run demo token test coverage test-better-auth test-clients test-neon test-hosts test-browser test-openapi node migrate sweep reset-sync migration openapi check format lock clean bench $(BENCHES)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,12 @@ test-openapi: node $(OPENAPI_READY) ## check openapi.json with the rules of Redo
 
 migrate: $(READY) ## bring the schema of the database up to date
 	@$(BIN)/python -m db
+
+sweep: $(READY) ## erase what has been in the trash for 30 days
+	@$(BIN)/python -m crud
+
+reset-sync: $(READY) ## end all tokens of /api/changes, after a database was restored in place
+	@$(BIN)/python -m db.reset_sync
 
 migration: $(READY) ## write the migration for a changed model; NAME="add due date"
 	@$(BIN)/python -m dev migration "$(NAME)"

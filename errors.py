@@ -4,13 +4,14 @@ Raise a `Problem`, or one of its kinds, anywhere. The handlers answer it, and wh
 Starlette raise by themselves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 from fastapi import Request, WebSocket
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.routing import Match
@@ -57,6 +58,42 @@ class Conflict(Problem):
 
     def __init__(self, detail: str, **extensions: Any) -> None:
         super().__init__(409, detail, **extensions)
+
+
+class VersionMismatch(Problem):
+    """412: the todo has another version than the client has seen.
+
+    Args:
+        current: the todo as it is now.
+    """
+
+    def __init__(self, current: BaseModel) -> None:
+        detail = "The todo has another version than the request names, or it exists already. See current."
+        super().__init__(412, detail, type="/problems/version-mismatch", current=current.model_dump(mode="json"))
+
+
+class KeyReused(Problem):
+    """422: an Idempotency-Key was sent with another body before."""
+
+    def __init__(self) -> None:
+        detail = "This Idempotency-Key was sent with another body before. Use a new key for each todo."
+        super().__init__(422, detail, type="/problems/idempotency-key-reused", errors=[])
+
+
+class KeyGone(Problem):
+    """410: the todo that an Idempotency-Key made is gone for good."""
+
+    def __init__(self) -> None:
+        detail = "The todo that this Idempotency-Key made is gone for good. Use a new key to make another."
+        super().__init__(410, detail, type="/problems/idempotency-key-gone")
+
+
+class ChangesExpired(Problem):
+    """410: what has changed since a token is not known any more."""
+
+    def __init__(self) -> None:
+        detail = "The token is too old, or of another database. Ask without since, and replace what you have."
+        super().__init__(410, detail, type="/problems/changes-expired")
 
 
 class Unavailable(Problem):
@@ -127,8 +164,10 @@ def is_unreadable_body(error: HTTPException) -> bool:
     return error.status_code == 400 and error.detail == "There was an error parsing the body"
 
 
-async def on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
+async def on_http_exception(request: Request, error: HTTPException) -> Response:
     """Answer an HTTPException, the framework's or an endpoint's."""
+    if error.status_code == 304:  # it has no body (RFC 9110, section 15.4.5)
+        return Response(status_code=304, headers=error.headers)
     if is_unreadable_body(error):
         unreadable = {"loc": ["body"], "msg": "Body is not readable", "type": "json_unreadable"}
         return await problem_response(request, Invalid(unreadable))
@@ -166,16 +205,20 @@ _MESSAGES = {"uuid_parsing": "Input should be a valid UUID"}
 
 async def on_validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
     """Answer a request that is not valid, without the input that FastAPI's own handler repeats."""
-    errors = (
+    return await problem_response(request, Invalid(*described(error.errors())))
+
+
+def described(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return pydantic's errors without the input."""
+    return [
         {"loc": _location(item), "msg": _MESSAGES.get(item["type"], item["msg"]), "type": item["type"]}
-        for item in error.errors()[:MAX_ERRORS]
-    )
-    return await problem_response(request, Invalid(*errors))
+        for item in errors[:MAX_ERRORS]
+    ]
 
 
 def _location(item: Mapping[str, Any]) -> list[str | int]:
     """Return the path to a field; the name of an unknown one only if it is a plain identifier."""
     path: list[str | int] = list(item["loc"])
-    name = str(path[-1])
+    name = str(path[-1]) if path else ""
     plain = name.isascii() and name.isidentifier() and len(name) <= 64
     return path if plain or item["type"] != "extra_forbidden" else path[:-1]

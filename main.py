@@ -15,10 +15,11 @@ import errors
 import logs
 import telemetry
 from config import settings
+from crud.sweep import sweep
 from db import GreenletMiddleware, lifespan, on_database_error
 from middleware import CORS, Compress, Guard, RequestLog
 from openapi import DocumentedAPI
-from routers import docs, health, me, todos
+from routers import docs, health, me, sync, todos, trash
 from routers.routing import add_routers
 
 logs.configure()
@@ -41,7 +42,7 @@ app = TodoAPI(
     docs_url=None,  # routers/docs.py serves it, without the internet
     redoc_url=None,
     swagger_ui_oauth2_redirect_url=None,
-    lifespan=lifespan,
+    lifespan=lifespan(sweep),
     redirect_slashes=False,
     telemetry=telemetry.CONFIG,
     middleware=[
@@ -59,7 +60,7 @@ app = TodoAPI(
             max_age=7200,  # seconds; Chrome keeps a preflight no longer
         ),
         Middleware(Compress),
-        Middleware(Guard),
+        Middleware(Guard, larger={"/api/batch": 1024 * 1024}),
     ],
     exception_handlers={
         errors.Problem: errors.problem_response,
@@ -69,7 +70,7 @@ app = TodoAPI(
         Exception: errors.on_crash,
     },
 )
-add_routers(app, todos.router, me.router, health.router, docs.router)
+add_routers(app, todos.router, trash.router, sync.router, me.router, health.router, docs.router)
 
 gc.freeze()
 gc.enable()

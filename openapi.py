@@ -8,12 +8,15 @@ from pydantic import BaseModel, TypeAdapter
 
 from errors import MAX_ERRORS, Problem
 from models.about import about
+from models.invalid import InvalidField
 
 _PREFIX = "#/components/"
 _DESCRIPTIONS = {
     401: "There is no token, or it is not valid.",
     404: "There is nothing of that id that belongs to you.",
     409: "The request conflicts with what is stored already.",
+    410: "What the request names is gone for good.",
+    412: "The todo has another version than the request names.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "The request is not valid.",
@@ -32,6 +35,11 @@ _REQUEST_ID = {"X-Request-ID": {"$ref": f"{_PREFIX}headers/X-Request-ID"}}
 def header(name: str, description: str) -> dict[str, Any]:
     """Return the description of a header of an answer."""
     return {"headers": {name: {"description": description, "schema": {"type": "string"}}}}
+
+
+def headers(*parts: dict[str, Any]) -> dict[str, Any]:
+    """Return the description of several headers of an answer, each from `header`."""
+    return {"headers": {name: text for part in parts for name, text in part["headers"].items()}}
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -54,14 +62,6 @@ class ProblemDetails(BaseModel):
     status: Annotated[int, about("The status of the answer.", 404)]
     detail: Annotated[str, about("A sentence for a person.", "Todo not found.")]
     request_id: Annotated[str, about("The header X-Request-ID of the answer.", "4bf92f3577b34da6a3ce929d0e0e4736")]
-
-
-class InvalidField(BaseModel):
-    """A field that is not valid, and why."""
-
-    loc: Annotated[list[str | int], about("The path to the field.", ["body", "title"], max_length=64)]
-    msg: Annotated[str, about("The reason, for a person.", "Field required")]
-    type: Annotated[str, about("The reason, for a program.", "missing")]
 
 
 class ValidationProblemDetails(ProblemDetails):
@@ -146,12 +146,13 @@ def _document_errors(document: dict[str, Any], operations: list[tuple[str, dict[
     components["schemas"] = dict(sorted(schemas.items()))
     used = set()
     for path, operation in operations:
-        statuses = _statuses(path, operation)
-        used |= statuses
         declared = operation["responses"]
-        refs = {str(status): {"$ref": f"{_PREFIX}responses/{_name(status)}"} for status in sorted(statuses)}
-        own = {status: _own(int(status), answer) for status, answer in declared.items() if _has_model(status, answer)}
-        operation["responses"] = {status: it for status, it in declared.items() if status < "400"} | refs | own
+        own = {int(status): _own(int(status), it) for status, it in declared.items() if _has_model(status, it)}
+        shared = _statuses(path, operation) - own.keys()
+        used |= shared
+        errors = own | {status: {"$ref": f"{_PREFIX}responses/{_name(status)}"} for status in shared}
+        successes = {status: it for status, it in sorted(declared.items()) if status < "400"}
+        operation["responses"] = successes | {str(status): errors[status] for status in sorted(errors)}
     components["responses"] = {_name(status): _response(status) for status in sorted(used)}
     components["headers"] = {
         "X-Request-ID": {

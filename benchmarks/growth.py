@@ -3,6 +3,7 @@
 The table has 2,000,000 todos. A user with 1,000,000 of them and a user with 100 are measured in turn.
 """
 
+import json
 import re
 import sys
 from argparse import Namespace
@@ -25,8 +26,9 @@ _FILL = """
     INSERT INTO "user" (id, name, email, "emailVerified")
     SELECT 'user-' || number, 'Somebody', 'more-' || number || '@example.com', true
     FROM generate_series(1, %(others)s) number;
-    INSERT INTO todo (user_id, title, completed, created_at)
-    SELECT user_id, 'Buy milk, and bread for day ' || day, mod(day, 3) = 0, now() - day * interval '1 minute'
+    INSERT INTO todo (user_id, title, completed, created_at, version)
+    SELECT user_id, 'Buy milk, and bread for day ' || day, mod(day, 3) = 0, now() - day * interval '1 minute',
+           nextval('todo_version_seq')
     FROM (
         SELECT %(big)s AS user_id, day FROM generate_series(1, %(rows)s / 2) day
         UNION ALL
@@ -60,6 +62,11 @@ class Asker:
         link = self._client.ask("GET", f"/api/todos?limit=1&skip={min(count // 2, 10_000)}").link
         (path,) = re.findall("<(.*)>", link)
         self._middle = path.replace("limit=1", f"limit={_PAGE}")
+        # Two pages of changes end in the middle of what a user with few todos has.
+        self._since = ""
+        for _ in range(2):
+            answer = self._client.ask("GET", f"/api/changes?limit={_PAGE}{self._since}")
+            self._since = f"&since={json.loads(answer.text)['next']}"
 
     def ask(self, number: int) -> dict[str, float]:
         """Send each kind of request once, and return the milliseconds of each."""
@@ -67,6 +74,7 @@ class Asker:
         answers = {
             "first page": self._client.ask("GET", f"/api/todos?limit={_PAGE}"),
             "page in the middle": self._client.ask("GET", self._middle),
+            "page of changes": self._client.ask("GET", f"/api/changes?limit={_PAGE}{self._since}"),
             "get": self._client.ask("GET", todo),
             "create": self._client.ask("POST", "/api/todos", {"title": "Buy milk"}),
             "toggle": self._client.ask("POST", f"{todo}/toggle"),

@@ -1,86 +1,209 @@
 """The statements on todos. The owner is part of each, so a todo of somebody else is not found."""
 
 from functools import cache
-from typing import Any
-from uuid import UUID
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, delete, func, insert, not_, tuple_, update
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, case, func, not_, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import NoResultFound
+from sqlmodel import Session, col
 
-from db import Statement, columns
+from crud.pages import Listed, Newest, in_order, listed, read_page
+from crud.rows import (
+    LIVE,
+    MATCHES,
+    NEXT_VERSION,
+    OWNED,
+    OWNER,
+    PURGED,
+    READ,
+    THIS,
+    UNCONVERTED,
+    assignments,
+    match_values,
+    parameters,
+)
+from db import JoinedStatement, Statement
+from errors import KeyGone, KeyReused, VersionMismatch
 from models.todo import NEWEST_FIRST, Todo, TodoCreate, TodoPage, TodoRead, TodoUpdate
 from models.user import UserId
-
-_READ = columns(Todo, TodoRead)
-_OWNED = col(Todo.user_id) == bindparam("owner")
-_THIS = _OWNED, col(Todo.id) == bindparam("todo_id")
+from models.version import Versions
 
 
-def _change(**values: Any) -> Statement[TodoRead]:
-    return Statement(TodoRead, update(Todo).where(*_THIS).values(updated_at=func.now(), **values).returning(*_READ))
+class Created(NamedTuple):
+    """What a create found."""
+
+    is_new: bool
+    is_gone: bool
 
 
-_NEW: dict[str, Any] = {name: bindparam(name) for name in ("user_id", *TodoCreate.model_fields)}
-_GET = Statement(TodoRead, select(*_READ).where(*_THIS))
-_CREATE = Statement(TodoRead, insert(Todo).values(_NEW).returning(*_READ))
-_TOGGLE = _change(completed=not_(col(Todo.completed)))
-_DELETE = Statement(TodoRead, delete(Todo).where(*_THIS).returning(*_READ))
+_NEW: dict[str, Any] = assignments(TodoCreate.model_fields)
+_CREATE = JoinedStatement(
+    TodoRead,
+    Created,
+    insert(Todo)
+    .values(user_id=OWNER, id=bindparam("todo_id"), version=NEXT_VERSION, **_NEW)
+    # DO NOTHING would return nothing. This returns a todo that is there, also one that another
+    # transaction has just committed.
+    .on_conflict_do_update(index_elements=["user_id", "id"], set_={"id": col(Todo.id)})
+    .returning(*READ, (col(Todo.created_at) == func.now()).label("is_new"), PURGED.label("is_gone")),
+    repeats=True,
+    one_at_a_time=True,
+)
+_GET = Statement(TodoRead, select(*READ).where(*THIS, LIVE))
+_GET_ANY = Statement(TodoRead, select(*READ).where(*THIS, not_(PURGED)))
 
 
 @cache
-def _page(by_completed: bool, after: bool) -> Statement[TodoRead]:
-    place = tuple_(*(col(getattr(Todo, name)) for name in NEWEST_FIRST.fields))
-    page = select(*_READ).where(_OWNED).order_by(*(column.desc() for column in place.clauses))
+def _change(*names: str, has_match: bool) -> Statement[TodoRead]:
+    """Return the statement that sets columns."""
+    values = assignments(names) or {"completed": not_(col(Todo.completed))}
+    conditions = (*THIS, LIVE, MATCHES) if has_match else (*THIS, LIVE)
+    change = update(Todo).where(*conditions).values(**values).returning(*READ)
+    # With a version, the second time changes nothing. A toggle would be refused for its own success.
+    return Statement(TodoRead, change, repeats=has_match and bool(names), one_at_a_time=True)
+
+
+@cache
+def _move(*, to_trash: bool, has_match: bool) -> Statement[TodoRead]:
+    """Return the statement that moves a todo to the trash or back. A todo that is there already stays as it is."""
+    applies, deleted_at = (LIVE, func.coalesce(Todo.deleted_at, func.now())) if to_trash else (not_(LIVE), None)
+    # In FROM, the lock is acquired before the row is locked. In CASE it may be acquired after that.
+    next_version = select(NEXT_VERSION.label("version")).subquery("next")
+    values: dict[str, Any] = {
+        "deleted_at": deleted_at,
+        "version": case((applies, next_version.c.version), else_=col(Todo.version)),
+        "updated_at": case((applies, func.now()), else_=col(Todo.updated_at)),
+    }
+    # The versions always differ. Without a condition on both, SQLAlchemy warns of a cartesian product.
+    conditions = [*THIS, not_(PURGED), next_version.c.version.is_distinct_from(col(Todo.version))]
+    if has_match:
+        conditions.append(or_(not_(applies), MATCHES))
+    change = update(Todo).where(*conditions).values(**values).returning(*READ)
+    # DELETE is idempotent in HTTP (RFC 9110, section 9.2.2), and POST is not.
+    return Statement(TodoRead, change, repeats=to_trash, one_at_a_time=True)
+
+
+@cache
+def _page(by_completed: bool, after: bool) -> JoinedStatement[TodoRead, Newest]:
+    page = select(*UNCONVERTED).where(OWNED, LIVE)
     if by_completed:
         page = page.where(col(Todo.completed) == bindparam("completed"))
-    if after:
-        page = page.where(place < tuple_(*(bindparam(name) for name in NEWEST_FIRST.fields)))
-    return Statement(TodoRead, page.limit(bindparam("limit")).offset(bindparam("skip")))
+    return listed(in_order(page, NEWEST_FIRST, after=after).offset(bindparam("skip")), *NEWEST_FIRST.fields)
 
 
-@cache
-def _update(*changed: str) -> Statement[TodoRead]:
-    return _change(**{name: bindparam(f"new_{name}") for name in changed})
-
-
-def list_todos(session: Session, user_id: UserId, page: TodoPage) -> tuple[list[TodoRead], bool]:
-    """Return a page of todos, newest first, and whether more follow."""
-    values = {} if page.completed is None else {"completed": page.completed}
+def list_todos(session: Session, user_id: UserId, page: TodoPage, known: Versions | None = None) -> Listed:
+    """Return a page of todos, newest first, unless its version is in `known`."""
+    values: dict[str, Any] = {} if page.completed is None else {"completed": page.completed}
     values |= page.cursor or {}
     statement = _page(page.completed is not None, page.cursor is not None)
-    # One more than asked for shows whether more follow.
-    todos = statement.all(session, owner=user_id, limit=page.limit + 1, skip=page.skip, **values)
-    return todos[: page.limit], len(todos) > page.limit
+    values |= {"limit": page.limit + 1, "skip": page.skip, "known": list(known or ())}
+    rows = statement.all(session, owner=user_id, **values)
+    return read_page(rows, page.limit)
 
 
 def create_todo(session: Session, user_id: UserId, new: TodoCreate) -> TodoRead:
-    """Store a todo and return it.
+    """Create a todo with a new id, and return it.
 
     Raises:
         sqlalchemy.exc.IntegrityError: there is no such user; answered with 401.
     """
-    return _CREATE.one(session, user_id=user_id, **new.model_dump())
+    return _create(session, user_id, new, uuid4())[0]
+
+
+def create_once(session: Session, user_id: UserId, new: TodoCreate, todo_id: UUID) -> tuple[TodoRead, bool]:
+    """Create a todo unless there is one of that id. Return the one that is there, and whether it is new.
+
+    Raises:
+        KeyReused: the one that is there was created with other fields, and was not changed since.
+        KeyGone: it is gone for good.
+        sqlalchemy.exc.IntegrityError: there is no such user; answered with 401.
+    """
+    todo, created = _create(session, user_id, new, todo_id)
+    if created.is_gone:
+        raise KeyGone
+    if not created.is_new and todo.updated_at is None and not _has(todo, new.model_dump()):
+        raise KeyReused
+    return todo, created.is_new
+
+
+def _create(session: Session, user_id: UserId, new: TodoCreate, todo_id: UUID) -> tuple[TodoRead, Created]:
+    values = parameters(new.model_dump())
+    ((todo, created),) = _CREATE.all(session, owner=user_id, todo_id=todo_id, **values)
+    if todo is None:
+        raise NoResultFound
+    return todo, created
+
+
+def _has(todo: TodoRead, values: dict[str, Any]) -> bool:
+    return all(getattr(todo, name, value) == value for name, value in values.items())
 
 
 def get_todo(session: Session, user_id: UserId, todo_id: UUID) -> TodoRead | None:
-    """Return a todo."""
+    """Return a todo that is not in the trash."""
     return _GET.first(session, owner=user_id, todo_id=todo_id)
 
 
-def update_todo(session: Session, user_id: UserId, todo_id: UUID, changes: TodoUpdate) -> TodoRead | None:
-    """Change the fields that `changes` has set, and return the todo."""
-    changed = changes.model_dump(exclude_unset=True)
+def update_todo(
+    session: Session, user_id: UserId, todo_id: UUID, changes: TodoUpdate, match: Versions | None = None
+) -> TodoRead | None:
+    """Change the fields that `changes` has set, and return the todo.
+
+    Raises:
+        VersionMismatch: its version is not in `match`, and it is not as asked for already.
+    """
+    changed, matched = changes.model_dump(exclude_unset=True), match_values(match)
     if not changed:
-        return get_todo(session, user_id, todo_id)
-    values = {f"new_{name}": value for name, value in changed.items()}
-    return _update(*sorted(changed)).first(session, owner=user_id, todo_id=todo_id, **values)
+        todo = get_todo(session, user_id, todo_id)
+        if todo and match is not None and not match.matches(todo.version):
+            raise VersionMismatch(todo)
+        return todo
+    statement = _change(*sorted(changed), has_match=bool(matched))
+    if todo := statement.first(session, owner=user_id, todo_id=todo_id, **parameters(changed), **matched):
+        return todo
+    current = get_todo(session, user_id, todo_id) if matched else None
+    if current and not _has(current, changed):
+        raise VersionMismatch(current)
+    return current  # if it is as asked for, the answer to the first try was lost
 
 
-def delete_todo(session: Session, user_id: UserId, todo_id: UUID) -> TodoRead | None:
-    """Delete a todo and return it."""
-    return _DELETE.first(session, owner=user_id, todo_id=todo_id)
+def toggle_todo(session: Session, user_id: UserId, todo_id: UUID, match: Versions | None = None) -> TodoRead | None:
+    """Flip `completed` and return the todo. The database flips it, so n concurrent calls flip it n times.
+
+    Raises:
+        VersionMismatch: its version is not in `match`.
+    """
+    matched = match_values(match)
+    if todo := _change(has_match=bool(matched)).first(session, owner=user_id, todo_id=todo_id, **matched):
+        return todo
+    if matched and (current := get_todo(session, user_id, todo_id)):
+        raise VersionMismatch(current)
+    return None
 
 
-def toggle_todo(session: Session, user_id: UserId, todo_id: UUID) -> TodoRead | None:
-    """Flip `completed` and return the todo. The database flips it, so n concurrent calls flip it n times."""
-    return _TOGGLE.first(session, owner=user_id, todo_id=todo_id)
+def delete_todo(session: Session, user_id: UserId, todo_id: UUID, match: Versions | None = None) -> TodoRead | None:
+    """Move a todo to the trash and return it; also if it is there already.
+
+    Raises:
+        VersionMismatch: its version is not in `match`, and it is not in the trash.
+    """
+    return move_todo(session, user_id, todo_id, match, to_trash=True)
+
+
+def move_todo(
+    session: Session, user_id: UserId, todo_id: UUID, match: Versions | None, *, to_trash: bool
+) -> TodoRead | None:
+    """Move a todo to the trash or back, and return it; also if it is there already.
+
+    Raises:
+        VersionMismatch: its version is not in `match`, and it is not there yet.
+    """
+    matched = match_values(match)
+    if todo := _move(to_trash=to_trash, has_match=bool(matched)).first(
+        session, owner=user_id, todo_id=todo_id, **matched
+    ):
+        return todo
+    if matched and (current := _GET_ANY.first(session, owner=user_id, todo_id=todo_id)):
+        raise VersionMismatch(current)
+    return None

@@ -127,15 +127,18 @@ class Lease:
 
     __slots__ = ("_pooled", "_slot", "connection")
 
-    def __init__(self) -> None:
+    def __init__(self, *, one_at_a_time: bool = False) -> None:
         """Wait for a slot, then acquire a connection from the pool or make one.
+
+        Args:
+            one_at_a_time: whether to wait for the other such leases of the user, too.
 
         Raises:
             Unavailable: no slot was free in time.
             psycopg2.OperationalError: the database cannot be reached.
         """
         with waiting_for_slot():
-            self._slot: Slot = slots.acquire()
+            self._slot: Slot = slots.acquire(one_at_a_time=one_at_a_time)
         try:
             self._pooled: PoolProxiedConnection = pool.raw_connection()
         except BaseException:

@@ -21,7 +21,7 @@ _WORDS = (
 _PLAIN = frozenset(_WORDS.split())
 _SYMBOLS = "= < > <= >= <> != + - * / || -> ->> @> <@ && ~ ~* !~ !~*"
 _OPERATORS = frozenset(_SYMBOLS.split())
-_PARAMETER = re.compile(r"%\(\w+\)s(::[A-Z ]+\b)?")  # with the type of its column
+_PARAMETER = re.compile(r"%\(\w+\)s(::[A-Z]+\b)?")  # with the first word of the type of its column
 _CALL = re.compile(r"([^\s(]*)\s*\(")
 _OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
 _WRITE = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|INTO|SHARE|CALL)\b|--|/\*|;|::", re.IGNORECASE)
@@ -35,7 +35,7 @@ def is_plain_read(sql: str) -> bool:
     sql = _PARAMETER.sub("", sql)
     if not sql.startswith("SELECT") or _WRITE.search(sql):
         return False
-    calls = [word.lower() for word in _CALL.findall(sql) if word]
+    calls = {word.lower() for word in _CALL.findall(sql) if word} - _OPERATORS
     return _PLAIN.issuperset(calls) and _OPERATORS.issuperset(_OPERATOR.findall(sql))
 
 

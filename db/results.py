@@ -7,19 +7,20 @@ from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import SchemaValidator, core_schema
-from sqlalchemy import ColumnElement, Integer, Numeric, Text, Uuid, cast
+from sqlalchemy import ColumnElement, FromClause, Integer, Numeric, Text, Uuid, cast
 from sqlmodel import SQLModel
 
 Read = TypeVar("Read", bound=BaseModel)
 
 
-def columns(table: type[SQLModel], read: type[BaseModel]) -> list[ColumnElement[Any]]:
-    """Return the columns of a table class that are the fields of a Read class.
+def columns(table: type[SQLModel] | FromClause, read: type[BaseModel]) -> list[ColumnElement[Any]]:
+    """Return the columns of a table class, or of a sub-select, that are the fields of a Read class.
 
     Raises:
-        AttributeError: the table has no column for a field.
+        AttributeError: there is no column for a field.
     """
-    return [_column(getattr(table, name), field.annotation).label(name) for name, field in read.model_fields.items()]
+    source: Any = table.c if isinstance(table, FromClause) else table
+    return [_column(getattr(source, name), field.annotation).label(name) for name, field in read.model_fields.items()]
 
 
 def _column(column: Any, annotation: Any) -> ColumnElement[Any]:

@@ -1,23 +1,19 @@
-"""Bring the schema up to date at the start. If that fails, the next request tries again.
+"""Bring the schema up to date. If that fails, the next request tries again.
 
 Better Auth makes its user table, to which `todo` refers, so that table has to be there first.
 """
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from threading import TIMEOUT_MAX, Lock
 from time import monotonic
 from typing import Any, TypeVar
 
-from fastapi import FastAPI
 from psycopg2 import errorcodes
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import settings
-from db import telemetry
 from db.engine import pool
 from db.errors import as_unavailable, was_lost
 from db.greenlets import run_in_greenlet, run_off_loop
@@ -206,26 +202,3 @@ async def require_schema() -> None:
 async def report_database() -> dict[str, str]:
     """Check database and schema now: see `Schema.check`."""
     return await run_in_greenlet(schema.check)
-
-
-async def _prepare() -> None:
-    try:
-        await run_in_greenlet(schema.prepare)
-    except Unavailable as problem:
-        log.warning("started, but not ready: %s", problem.detail)
-    except Exception:  # nobody awaits this task, so nobody else would log it
-        log.exception("started, but not ready")
-
-
-@asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Bring the schema up to date, without waiting for it.
-
-    Only requests that use the database wait, and they try again if it fails. So the process starts
-    while the database is away. A host that enters and leaves the lifespan with each call (Mangum on
-    AWS Lambda) does this once, and keeps the connections.
-    """
-    telemetry.start()  # FastAPI has configured OpenTelemetry just now
-    preparing = asyncio.create_task(_prepare())
-    yield
-    preparing.cancel()

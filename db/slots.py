@@ -19,20 +19,22 @@ requester: ContextVar[Hashable] = ContextVar("requester", default=None)
 class Slot:
     """The right to use one connection, until it is released."""
 
-    __slots__ = ("loop", "user")
+    __slots__ = ("loop", "one_at_a_time", "user")
 
-    def __init__(self, user: Hashable, loop: asyncio.AbstractEventLoop | None) -> None:
+    def __init__(self, user: Hashable, loop: asyncio.AbstractEventLoop | None, one_at_a_time: bool) -> None:
         self.user = user
         self.loop = loop
+        self.one_at_a_time = one_at_a_time
 
 
 class _Waiter:
     """A caller that waits for a slot, on an event loop or in a thread."""
 
-    __slots__ = ("_event", "_future", "loop", "slot", "user")
+    __slots__ = ("_event", "_future", "loop", "one_at_a_time", "slot", "user")
 
-    def __init__(self, user: Hashable) -> None:
+    def __init__(self, user: Hashable, one_at_a_time: bool) -> None:
         self.user = user
+        self.one_at_a_time = one_at_a_time
         self.slot: Slot | None = None
         self.loop = asyncio.get_running_loop() if may_wait() else None
         self._future = self.loop.create_future() if self.loop else None
@@ -69,6 +71,9 @@ class Slots:
     One user has half of them at most, and one at least. So a user whose statements are slow does not
     stop the others. Users that wait are served in turn, and the requests of each in order of arrival.
 
+    Writes of one user wait for each other in the database. So a user has one slot of those that are
+    acquired with `one_at_a_time`, and the other writes wait here, without a connection.
+
     Some hosts run each call on an event loop of its own. A slot that a stopped loop still has is
     reclaimed when somebody needs it.
     """
@@ -78,22 +83,27 @@ class Slots:
         self._share = max(1, count // 2)
         self._used: set[Slot] = set()
         self._used_by: Counter[Hashable] = Counter()
+        self._one_at_a_time: set[Hashable] = set()
         self._waiting: dict[Hashable, deque[_Waiter]] = {}
         self._lock = Lock()
 
-    def acquire(self) -> Slot:
+    def acquire(self, *, one_at_a_time: bool = False) -> Slot:
         """Return a slot; wait for one until the deadline.
+
+        Args:
+            one_at_a_time: whether to wait for the other such slots of the user, too.
 
         Raises:
             Unavailable: none was free in time, or the client left.
         """
         user = requester.get()
+        one_at_a_time = one_at_a_time and user is not None
         with self._lock:
-            if not self._free:
+            if not self._may_grant(user, one_at_a_time):
                 self._reclaim()
-            if self._may_grant(user):
-                return self._grant(user, running_loop())
-            waiter = _Waiter(user)
+            if self._may_grant(user, one_at_a_time):
+                return self._grant(user, running_loop(), one_at_a_time)
+            waiter = _Waiter(user, one_at_a_time)
             self._waiting.setdefault(user, deque()).append(waiter)
         try:
             waiter.wait(remaining())
@@ -120,17 +130,21 @@ class Slots:
         with self._lock:
             if waiter.slot is None:
                 self._remove(waiter)
-                if self._may_grant(waiter.user):  # a waiter with a stopped event loop was passed over
-                    waiter.slot = self._grant(waiter.user, waiter.loop)
+                if self._may_grant(waiter.user, waiter.one_at_a_time):  # one with a stopped event loop was passed over
+                    waiter.slot = self._grant(waiter.user, waiter.loop, waiter.one_at_a_time)
         return waiter.slot
 
-    def _may_grant(self, user: Hashable) -> bool:
+    def _may_grant(self, user: Hashable, one_at_a_time: bool) -> bool:
+        if one_at_a_time and user in self._one_at_a_time:
+            return False
         return self._free > 0 and (user is None or self._used_by[user] < self._share)
 
-    def _grant(self, user: Hashable, loop: asyncio.AbstractEventLoop | None) -> Slot:
+    def _grant(self, user: Hashable, loop: asyncio.AbstractEventLoop | None, one_at_a_time: bool) -> Slot:
         self._free -= 1
         self._used_by[user] += 1
-        slot = Slot(user, loop)
+        if one_at_a_time:
+            self._one_at_a_time.add(user)
+        slot = Slot(user, loop, one_at_a_time)
         self._used.add(slot)
         return slot
 
@@ -140,17 +154,19 @@ class Slots:
         self._used_by[slot.user] -= 1
         if not self._used_by[slot.user]:
             del self._used_by[slot.user]
+        if slot.one_at_a_time:
+            self._one_at_a_time.discard(slot.user)
 
     def _serve(self) -> None:
         for user, waiters in self._waiting.items():
-            if not self._may_grant(user):
+            if not self._may_grant(user, one_at_a_time=False):
                 continue
             for waiter in waiters:
-                if waiter.loop is None or waiter.loop.is_running():
+                if self._may_grant(user, waiter.one_at_a_time) and (waiter.loop is None or waiter.loop.is_running()):
                     self._remove(waiter)
                     if user in self._waiting:
                         self._waiting[user] = self._waiting.pop(user)  # the others are first the next time
-                    waiter.grant(self._grant(user, waiter.loop))
+                    waiter.grant(self._grant(user, waiter.loop, waiter.one_at_a_time))
                     return
 
     def _remove(self, waiter: _Waiter) -> None:

@@ -1,30 +1,22 @@
-"""`Statement`: SQL that is built and compiled once, and returns objects of one class."""
+"""`Statement`: SQL that is built and compiled once, and returns objects of one class.
 
-from copy import copy
-from time import monotonic
-from typing import Any, Generic, TypeVar
+`JoinedStatement` returns each of them with further values of its row.
+"""
 
-import psycopg2
+from typing import Any, Generic, NamedTuple, TypeVar
+
 from pydantic import BaseModel
-from sqlalchemy import Column, Insert, ScalarSelect, UpdateBase, literal_column
-from sqlalchemy.exc import DBAPIError, NoResultFound
-from sqlalchemy.sql import visitors
+from sqlalchemy.exc import NoResultFound
 from sqlmodel import Session
 
-from config import settings
-from db.engine import Lease, pool
-from db.errors import was_lost
-from db.plain_read import is_plain_read
+from db.compiled import Compiled
 from db.results import reader
-from db.session import RequestSession
-from db.telemetry import statement as measured
-from db.waiting import Waiting, budget, remaining, statement_limit
-from models.user import refuse_writes
 
 Read = TypeVar("Read", bound=BaseModel)
+Beside = TypeVar("Beside", bound=NamedTuple)
 
 
-class Statement(Generic[Read]):
+class Statement(Compiled, Generic[Read]):
     """A statement of SQLAlchemy's that is built once and executed often.
 
     Outside of a transaction it is a transaction by itself, committed when it returns. It is one
@@ -39,43 +31,22 @@ class Statement(Generic[Read]):
         read: the class of the results: one field for each column of the statement.
         statement: a SELECT, or an INSERT, UPDATE or DELETE with RETURNING; `bindparam()` names the
             values that differ from call to call.
+        first: a SELECT that is executed before, in the same transaction and message. The statement
+            sees what was committed while it waited.
+        repeats: whether it may be executed twice, because the second time changes nothing. It is
+            repeated once if its connection is lost. A plain read always is.
+        one_at_a_time: whether it waits in this process for other such statements of the user, because it
+            would wait for them in the database, and keep a connection meanwhile.
 
     Raises:
-        TypeError: the columns are not the fields of `read`.
+        TypeError: the columns are not the fields of `read`, or the statement does not test a column that
+            a table demands (`info={"tested": …}`). `first` is not tested.
         ReadOnlyTableError: it writes to Better Auth's user table.
     """
 
-    def __init__(self, read: type[Read], statement: Any) -> None:
-        for part in visitors.iterate(statement):
-            if isinstance(part, UpdateBase):
-                refuse_writes(part)
-        names = [column.name for column in statement.exported_columns]
-        if set(names) != set(read.model_fields) or len(names) != len(read.model_fields):
-            raise TypeError(f"the columns {names} are not the fields of {read.__name__}: {list(read.model_fields)}")
-        self._statement = _correlate(statement)
-        self._names = names
+    def __init__(self, read: type[Read], statement: Any, **options: Any) -> None:
+        super().__init__(read, statement, **options)
         self._read = reader(read)
-        self._compile()
-        self._is_plain_read = is_plain_read(self._sql)
-
-    def _compile(self) -> None:
-        dialect = pool.dialect
-        compiled = self._statement.compile(dialect=dialect)
-        defaults = [*compiled.insert_prefetch, *compiled.update_prefetch]
-        # A text that depends on the values, and defaults in Python, are for SQLAlchemy to handle.
-        self._is_simple = not (compiled.post_compile_params or compiled.literal_execute_params or defaults)
-        self._sql = str(compiled)
-        self._constants: dict[str, Any] = {}
-        self._parameters = []
-        for bind, name in compiled.bind_names.items():
-            convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
-            if bind.required:
-                self._parameters.append((name, bind.key, convert))
-            elif bind.key not in {column.key for column in defaults}:
-                self._constants[name] = convert(bind.value) if convert else bind.value
-        self._keys = {key for _, key, _ in self._parameters}
-        self._types = [column.type.dialect_impl(dialect) for column in self._statement.exported_columns]
-        self._converters: list[tuple[int, Any]] | None = None
 
     def all(self, session: Session, /, **values: Any) -> list[Read]:
         """Execute the statement, and return all results.
@@ -88,13 +59,7 @@ class Statement(Generic[Read]):
             TypeError: a value is missing, or has no `bindparam()`.
             sqlalchemy.exc.SQLAlchemyError: the database refused, or was lost.
         """
-        if values.keys() != self._keys:
-            raise TypeError(f"values for {sorted(self._keys)}, not {sorted(values)}")
-        if session.in_transaction() or not self._is_simple or not isinstance(session, RequestSession):
-            rows = self._execute_in(session, values)
-        else:
-            rows = self._execute(values)
-        return self._read([dict(zip(self._names, row, strict=True)) for row in rows])
+        return self._read([dict(zip(self.names, row, strict=True)) for row in self.rows(session, values)])
 
     def first(self, session: Session, /, **values: Any) -> Read | None:
         """Execute as `all` does, and return the first result; `None` if there is none."""
@@ -110,102 +75,31 @@ class Statement(Generic[Read]):
             return result
         raise NoResultFound
 
-    def _execute_in(self, session: Session, values: dict[str, Any]) -> list[Any]:
-        """Execute the statement as a part of the session's transaction, or as one of its own."""
-        is_alone = not session.in_transaction()
-        if session.autoflush:
-            session.flush()
-        try:
-            rows = session.connection().execute(self._statement, values).all()
-            if is_alone:
-                session.commit()
-        finally:
-            if is_alone:
-                session.rollback()
-        return list(rows)
 
-    def _execute(self, values: dict[str, Any]) -> list[Any]:
-        """Execute the statement in autocommit; a plain read again if its connection is lost and time is left."""
-        began = monotonic()
-        try:
-            return self._execute_once(values)
-        except DBAPIError as error:
-            if not (was_lost(error) and self._is_plain_read and _has_time(began)):
-                raise
-        return self._execute_once(values)
+class JoinedStatement(Compiled, Generic[Read, Beside]):
+    """A `Statement` whose rows have further values, and may have nothing else, as in an outer join.
 
-    def _execute_once(self, values: dict[str, Any]) -> list[Any]:
-        parameters = dict(self._constants)
-        with Waiting(), measured(self._sql):
-            lease = connection = None
-            try:
-                for name, key, convert in self._parameters:
-                    parameters[name] = convert(values[key]) if convert else values[key]
-                lease = Lease()
-                connection = lease.connection
-                with connection.cursor() as cursor:
-                    cursor.execute(statement_limit() + self._sql, parameters)
-                    rows: list[Any] = cursor.fetchall()
-                    if self._converters is None:
-                        self._set_converters(cursor.description)
-            except (psycopg2.Error, ValueError, OverflowError) as error:
-                raise self._error(error, connection) from None
-            finally:
-                if lease:
-                    lease.end()
-        return self._convert(rows) if rows and self._converters else rows
-
-    def _set_converters(self, description: Any) -> None:
-        # The converter of a number depends on the type that the database returned.
-        converters = [
-            (index, kind.result_processor(pool.dialect, column.type_code))
-            for index, (kind, column) in enumerate(zip(self._types, description, strict=True))
-        ]
-        self._converters = [(index, convert) for index, convert in converters if convert]
-
-    def _convert(self, rows: list[Any]) -> list[Any]:
-        turned = list(zip(*rows, strict=True))
-        for index, convert in self._converters or ():
-            turned[index] = tuple(map(convert, turned[index]))
-        return list(zip(*turned, strict=True))
-
-    def _error(self, error: Exception, connection: Any) -> BaseException:
-        if not isinstance(error, psycopg2.Error):
-            error = psycopg2.DataError(str(error))  # a value that PostgreSQL cannot hold
-        is_disconnect: Any = pool.dialect.is_disconnect
-        lost = connection is not None and is_disconnect(error, connection, None)
-        return DBAPIError.instance(
-            self._sql, None, error, psycopg2.Error, hide_parameters=True, connection_invalidated=lost
-        )
-
-
-def _has_time(began: float) -> bool:
-    """Return whether a statement that began then has time for a second attempt. Each attempt may make a connection."""
-    current = budget.get()
-    left = current.seconds if current else settings.db_timeout - (monotonic() - began)
-    return min(left, remaining()) > 0
-
-
-def _correlate(statement: Any) -> Any:
-    """Let sub-selects in the RETURNING of an INSERT mean the row that is returned.
-
-    SQLAlchemy 2.1 correlates sub-selects with an enclosing SELECT, UPDATE or DELETE, but not with
-    an INSERT: there, `select(…).where(Tag.todo_id == Todo.id)` would range over all todos.
+    Args:
+        read: the class of the results, whose columns come first.
+        beside: the class of the further values, whose columns come last.
+        statement: as for `Statement`, and so are the options.
     """
-    if not isinstance(statement, Insert):
-        return statement
-    table: Any = statement.table
-    names = pool.dialect.identifier_preparer
 
-    def replace(element: Any, **_: Any) -> Any:
-        if isinstance(element, Column) and getattr(element.table, "fullname", None) == table.fullname:
-            return literal_column(f"{names.format_table(table)}.{names.quote(element.name)}", element.type)
-        return None
+    def __init__(self, read: type[Read], beside: type[Beside], statement: Any, **options: Any) -> None:
+        super().__init__(read, statement, beside._fields, **options)
+        self._fields = list(read.model_fields)
+        if self.names != [*self._fields, *beside._fields]:
+            raise TypeError(f"the columns {self.names} are not in the order of the fields")
+        self._read, self._beside = reader(read), beside
 
-    def replace_in_selects(element: Any, **_: Any) -> Any:
-        return visitors.replacement_traverse(element, {}, replace) if isinstance(element, ScalarSelect) else None
+    def all(self, session: Session, /, **values: Any) -> list[tuple[Read | None, Beside]]:
+        """Execute as `Statement.all` does, and return for each row the result, if it has one, and the rest."""
+        count, nothing = len(self._fields), (None,) * len(self._fields)
+        rows = [(tuple(row[:count]), self._beside(*row[count:])) for row in self.rows(session, values)]
+        full = [dict(zip(self._fields, row, strict=True)) for row, _ in rows if row != nothing]
+        results = iter(self._read(full))
+        return [(None if row == nothing else next(results), rest) for row, rest in rows]
 
-    returned = [visitors.replacement_traverse(column, {}, replace_in_selects) for column in statement.exported_columns]
-    correlated: Any = copy(statement)
-    correlated._returning = ()  # `returning()` adds to what is there
-    return correlated.returning(*returned)
+    def first(self, session: Session, /, **values: Any) -> tuple[Read | None, Beside] | None:
+        """Execute as `all` does, and return the first row; `None` if there is none."""
+        return next(iter(self.all(session, **values)), None)

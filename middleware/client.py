@@ -1,9 +1,12 @@
 """Whether the client of a request is still there."""
 
+from asyncio import sleep
 from collections import deque
 
 from anyio import CancelScope
 from starlette.types import Message, Receive
+
+_ATTEMPTS = 3  # iterations of the event loop: one to read from the socket, one to handle it, and one more
 
 
 class Client:
@@ -25,12 +28,16 @@ class Client:
 
         A part of the body that has arrived is kept for the app. If more follow, this is not known.
         """
-        while not self._left:
+        attempts = _ATTEMPTS
+        while not self._left and attempts:
             with CancelScope() as at_once:
                 at_once.cancel()
                 message = await self._receive()
             if at_once.cancelled_caught:
-                break
+                # After a large body, uvicorn reads on only when it is asked for a message.
+                attempts -= 1
+                await sleep(0)
+                continue
             self._pending.append(message)
             self._left = message["type"] == "http.disconnect"
             if message.get("more_body", False):

@@ -1,8 +1,10 @@
 """The innermost middleware: the size of a body, and crashes."""
 
 import logging
+from collections.abc import Mapping
 
 from fastapi import Request
+from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import telemetry
@@ -12,17 +14,22 @@ from middleware.client import Client
 log = logging.getLogger("todo")
 
 MAX_BODY = 64 * 1024
-"""Bytes of a request's body."""
+"""Bytes of a request's body, unless its path may have more."""
 
 
 class Guard:
     """Refuse bodies over `MAX_BODY`, and answer a crash with a readable 500.
 
     It is inside of CORS, because a browser hides an answer without CORS headers from the page.
+
+    Args:
+        app: the rest of the application.
+        larger: the bytes that a body may have, for paths that may have more than `MAX_BODY`.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, larger: Mapping[str, int] | None = None) -> None:
         self.app = app
+        self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -30,7 +37,9 @@ class Guard:
             return
         state = scope["state"]
         try:
-            state["client"] = client = Client(await _bounded(scope, receive))
+            state["client"] = client = Client(
+                await _bounded(scope, receive, self._larger.get(get_route_path(scope), MAX_BODY))
+            )
             await self.app(scope, client, send)
         except Exception as error:
             telemetry.record_crash(error)
@@ -46,16 +55,16 @@ class Guard:
             await answer(scope, receive, send)
 
 
-async def _bounded(scope: Scope, receive: Receive) -> Receive:
-    """Return a `receive` that reads no more than `MAX_BODY`.
+async def _bounded(scope: Scope, receive: Receive, limit: int) -> Receive:
+    """Return a `receive` that reads no more than `limit` bytes.
 
     Content-Length is trusted, because the server reads no more than it says. A chunked body is
     read here, before anything else happens.
     """
     headers = dict(scope["headers"])
     length = headers.get(b"content-length", b"")
-    if length.isdigit() and int(length.lstrip(b"0")[:9] or 0) > MAX_BODY:
-        raise _too_large()
+    if length.isdigit() and int(length.lstrip(b"0")[:9] or 0) > limit:
+        raise _too_large(limit)
     if b"transfer-encoding" not in headers:
         return receive
     body, more = b"", True
@@ -65,8 +74,8 @@ async def _bounded(scope: Scope, receive: Receive) -> Receive:
             return receive
         body += message.get("body", b"")
         more = message.get("more_body", False)
-        if len(body) > MAX_BODY:
-            raise _too_large()
+        if len(body) > limit:
+            raise _too_large(limit)
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
@@ -75,6 +84,6 @@ async def _bounded(scope: Scope, receive: Receive) -> Receive:
     return replay
 
 
-def _too_large() -> Problem:
+def _too_large(limit: int) -> Problem:
     # The connection is closed, so that the server does not have to read the rest.
-    return Problem(413, f"The body is over {MAX_BODY // 1024} KiB.", {"Connection": "close"})
+    return Problem(413, f"The body is over {limit // 1024} KiB.", {"Connection": "close"})

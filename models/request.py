@@ -30,7 +30,9 @@ class RequestModel(SQLModel):
     generators make the field required, or send null where null is refused.
     """
 
-    model_config: ClassVar[Any] = {"extra": "forbid"}  # SQLModel has a type for it that is not pydantic's
+    # The text of a ValidationError may be logged, so it does not contain the input. SQLModel has a type
+    # for the configuration that is not pydantic's.
+    model_config: ClassVar[Any] = {"extra": "forbid", "hide_input_in_errors": True}
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Refuse a generic class, because SQLModel 0.0 does not validate the fields of its type variables.

@@ -3,6 +3,8 @@
 import os
 import secrets
 import string
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,10 +16,11 @@ import httpx
 import jwt
 import psycopg2
 import pytest
+from sqlalchemy import make_url
 
 from dev.postgres import Server, postgres
 from tests.issuer import ALGORITHMS, Issuer
-from tests.live import ROOT, Api, running, wait_until_ready
+from tests.live import ROOT, Api, environment, running, wait_until_ready
 from tests.wire import Wire
 
 # The app's modules read the settings when they are imported. With these values a test that imports
@@ -49,6 +52,25 @@ class Person:
         todo: dict[str, Any] = answer.json()
         return todo
 
+    def find(self, todo_id: str) -> dict[str, Any]:
+        """Return a todo as it is now, in the trash or not."""
+        answer = self.http.get(f"/api/todos/{todo_id}")
+        found = [answer.json()] if answer.status_code == 200 else self.http.get("/api/trash?limit=500").json()
+        (todo,) = (one for one in found if one["id"] == todo_id)
+        return dict(todo)
+
+    def trash(self, todo: dict[str, Any]) -> dict[str, Any]:
+        """Move a todo into the trash, and return it."""
+        answer = self.http.delete(f"/api/todos/{todo['id']}")
+        assert answer.status_code == 204, answer.text
+        return self.find(todo["id"])
+
+    def purge(self, todo: dict[str, Any]) -> None:
+        """Move a todo into the trash, and delete it for good."""
+        self.trash(todo)
+        answer = self.http.delete(f"/api/trash/{todo['id']}")
+        assert answer.status_code == 204, answer.text
+
 
 class Database:
     """Access a database of the test server without the API."""
@@ -67,12 +89,41 @@ class Database:
                 cursor.execute(statement, parameters or None)
                 return cursor.fetchall() if cursor.description else []
 
+    def waiting(self, condition: str = "true") -> int:
+        """Count the connections that wait for a lock."""
+        ((count,),) = self.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            f" WHERE datname = current_database() AND wait_event_type = 'Lock' AND {condition}"
+        )
+        return int(count)
+
+    def run(self, *command: str, **settings: str) -> str:
+        """Run Python with a command as the API's role, and return its output."""
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=environment(**{"DATABASE_URL": self.api_url, "BETTER_AUTH_URL": "http://127.0.0.1:1"} | settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
     def add_user(self, user_id: str) -> None:
         """Insert a user into Better Auth's table."""
         self.execute(
             'INSERT INTO "user" (id, name, email, "emailVerified") VALUES (%s, %s, %s, true)',
             (user_id, "Somebody", f"{user_id.lower()}@example.com"),
         )
+
+
+def migrate(database: Database) -> None:
+    """Bring the schema of a database up to date, as the owner of Better Auth's tables."""
+    from db.migrations import upgrade  # noqa: PLC0415  # it reads the settings above
+
+    upgrade(make_url(database.url).set(drivername="postgresql+psycopg2"))
 
 
 def new_user_id() -> str:

@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 
 
-def expect_problem(answer: httpx.Response, status: int, title: str) -> dict[str, Any]:
-    """Assert that an answer is a problem (RFC 9457) with this status, and return the problem."""
+def expect_problem(answer: httpx.Response, status: int, title: str, kind: str = "about:blank") -> dict[str, Any]:
+    """Assert that an answer is a problem (RFC 9457) with this status and type, and return the problem."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = answer.json()
-    assert problem["type"] == "about:blank"
+    assert problem["type"] == kind
     assert problem["title"] == title
     assert problem["status"] == status
     assert problem["request_id"] == answer.headers["x-request-id"]
@@ -42,6 +42,21 @@ def expect_invalid(answer: httpx.Response, *locations: list[Any]) -> list[dict[s
     assert all(set(error) == {"loc", "msg", "type"} for error in errors)
     assert [error["loc"] for error in errors] == list(locations)
     return errors
+
+
+def expect_invalid_header(answer: httpx.Response, name: str) -> None:
+    """Assert that an answer is a 422 with one error, which is at this header."""
+    (error,) = expect_problem(answer, 422, "Unprocessable Content")["errors"]
+    assert set(error) == {"loc", "msg", "type"}
+    where, header = error["loc"]
+    assert (where, header.lower()) == ("header", name.lower())
+
+
+def expect_mismatch(answer: httpx.Response, current: dict[str, Any]) -> None:
+    """Assert that an answer is a 412 with the todo as it is."""
+    problem = expect_problem(answer, 412, "Precondition Failed", "/problems/version-mismatch")
+    assert set(problem) == {"type", "title", "status", "detail", "request_id", "current"}
+    assert problem["current"] == current
 
 
 def expect_unavailable(answer: httpx.Response, detail: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from psycopg2.extras import execute_values
 from psycopg2.sql import SQL, Identifier
 from pydantic import BaseModel, computed_field, field_serializer
-from sqlalchemy import Column, ForeignKey, Table, Text, bindparam, func, insert, inspect, text
+from sqlalchemy import Column, ForeignKeyConstraint, Table, Text, Uuid, bindparam, func, insert, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -22,9 +22,9 @@ from auth import CurrentUser
 from crud import todo as crud
 from db import SessionDep, Statement, columns
 from errors import Conflict, found
-from main import app
 from models.todo import Todo, TodoCreate, TodoPage, TodoRead, TodoUpdate
 from routers.routing import add_routers, api_router
+from tests.unswept import app
 
 router = api_router("/copy")
 plain = APIRouter(prefix="/plain")
@@ -34,7 +34,9 @@ DDL = """
         id uuid PRIMARY KEY, amount numeric NOT NULL, weight float NOT NULL, times int NOT NULL,
         changed timestamptz NOT NULL, due timestamptz, CHECK (times >= 0)
     );
-    CREATE TABLE label (todo_id uuid REFERENCES todo ON DELETE CASCADE, name text);
+    CREATE TABLE label (
+        user_id text, todo_id uuid, name text, FOREIGN KEY (user_id, todo_id) REFERENCES todo ON DELETE CASCADE
+    );
     CREATE FUNCTION sleep(seconds float) RETURNS int LANGUAGE sql AS 'SELECT 1 FROM pg_sleep(seconds)';
     GRANT ALL ON price, label TO todo_api;
 """
@@ -67,7 +69,12 @@ class PriceCreate(SQLModel):
 
 
 LABEL = Table(
-    "label", SQLModel.metadata, Column("todo_id", ForeignKey("todo.id"), primary_key=True), Column("name", Text)
+    "label",
+    SQLModel.metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("todo_id", Uuid, primary_key=True),
+    Column("name", Text),
+    ForeignKeyConstraint(["user_id", "todo_id"], ["todo.user_id", "todo.id"]),
 )
 
 
@@ -76,7 +83,8 @@ class Labelled(BaseModel):
     labels: str | None
 
 
-_LABELS = select(func.string_agg(LABEL.c.name, ",")).where(LABEL.c.todo_id == Todo.id).scalar_subquery()
+_OF_TODO = LABEL.c.user_id == Todo.user_id, LABEL.c.todo_id == Todo.id
+_LABELS = select(func.string_agg(LABEL.c.name, ",")).where(*_OF_TODO).scalar_subquery()
 _CREATE_LABELLED = Statement(
     Labelled,
     insert(Todo)
@@ -208,9 +216,9 @@ def read_after_write(user: CurrentUser, session: SessionDep, seconds: float) -> 
 
 
 @router.post("/serialize")
-def serialize(session: SessionDep, todo_id: UUID, seconds: float) -> str:
+def serialize(user: CurrentUser, session: SessionDep, todo_id: UUID, seconds: float) -> str:
     session.connection(execution_options={"isolation_level": "SERIALIZABLE"})
-    todo = session.get_one(Todo, todo_id)
+    todo = session.get_one(Todo, (user.id, todo_id))
     _SLEEP.all(session, seconds=seconds)
     todo.title += "+"
     session.add(todo)
@@ -221,8 +229,17 @@ def serialize(session: SessionDep, todo_id: UUID, seconds: float) -> str:
 def deadlock(user: CurrentUser, session: SessionDep, first: UUID, second: UUID) -> None:
     with session.begin():
         for todo_id in (first, second):
-            crud.update_todo(session, user.id, todo_id, TodoUpdate(title="locked"))
+            session.get_one(Todo, (user.id, todo_id), with_for_update=True)  # crud's writes wait for each other before
             _SLEEP.all(session, seconds=0.5)
+
+
+@router.post("/replace/{todo_id}")
+def replace(user: CurrentUser, session: SessionDep, todo_id: UUID) -> None:
+    with session.begin():
+        found(crud.update_todo(session, user.id, todo_id, TodoUpdate(title="replaced")), "Todo")
+        _SLEEP.all(session, seconds=0.5)
+        crud.create_todo(session, user.id, TodoCreate(title="instead"))
+        found(crud.delete_todo(session, user.id, todo_id), "Todo")
 
 
 @router.get("/stream-rows")

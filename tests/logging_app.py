@@ -13,8 +13,8 @@ from sqlmodel import select
 from auth import CurrentUser
 from db import SessionDep
 from db.session import RequestSession
-from main import app
 from models.todo import Todo
+from tests.unswept import app
 
 log = logging.getLogger("my.module")
 plain = APIRouter()

@@ -133,24 +133,27 @@ def test_json_in_another_encoding_is_read_or_refused(owner: Person, encoding: st
     assert [todo["title"] for todo in owner.http.get("/api/todos").json()] in (["Käse"], [])
 
 
-@pytest.mark.parametrize("verb", ["POST", "PATCH"])
+NO_JSON = [
+    *(None, "", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"),
+    *("application/jsonp", "application/json, text/plain", "application/\xff"),
+]
+
+
 @pytest.mark.parametrize(
-    "content_type",
+    ("verb", "path", "content_type"),
     [
-        None,
-        "",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "text/plain",
-        "application/jsonp",
-        "application/json, text/plain",
-        "application/\xff",
+        *(("POST", "/api/todos", content_type) for content_type in NO_JSON),
+        *(("PATCH", f"/api/todos/{SOME_ID}", content_type) for content_type in NO_JSON),
+        ("PUT", f"/api/todos/{SOME_ID}", "text/plain"),
+        ("PATCH", "/api/todos?completed=false", "application/x-www-form-urlencoded"),
     ],
 )
-def test_a_body_without_a_json_content_type_is_415(owner: Person, verb: str, content_type: str | None) -> None:
+def test_a_body_without_a_json_content_type_is_415(
+    owner: Person, verb: str, path: str, content_type: str | None
+) -> None:
     todo = owner.create("as it was")
-    path = "/api/todos" if verb == "POST" else f"/api/todos/{todo['id']}"
     headers = [] if content_type is None else [(b"Content-Type", content_type.encode("latin-1"))]
+    path = path.replace(SOME_ID, todo["id"])
     answer = owner.http.request(verb, path, content=b'{"title": "ZmarkZ"}', headers=headers)
     problem = expect_problem(answer, 415, "Unsupported Media Type")
     assert "Content-Type: application/json" in problem["detail"]

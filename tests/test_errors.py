@@ -52,8 +52,11 @@ ERRORS: dict[str, tuple[Call, int, str, dict[str, str]]] = {
     "no path": (("GET", "/nowhere", {}), 404, "Not Found", {}),
     "no path below": (("POST", f"{SOME_TODO}/more", {}), 404, "Not Found", {}),
     "no todo": (("GET", SOME_TODO, {}), 404, "Not Found", {}),
-    "no method": (("PUT", "/api/todos", {}), 405, "Method Not Allowed", {"allow": "GET, HEAD, POST"}),
-    "no method on one": (("POST", SOME_TODO, {}), 405, "Method Not Allowed", {"allow": "DELETE, GET, HEAD, PATCH"}),
+    "no method": (("PUT", "/api/todos", {}), 405, "Method Not Allowed", {"allow": "DELETE, GET, HEAD, PATCH, POST"}),
+    "no method on one": (
+        *(("POST", SOME_TODO, {}), 405, "Method Not Allowed"),
+        {"allow": "DELETE, GET, HEAD, PATCH, PUT"},
+    ),
     "no method without a token": (("DELETE", "/health", {}), 405, "Method Not Allowed", {"allow": "GET, HEAD"}),
     "no preflight": (("OPTIONS", "/api/me", {}), 405, "Method Not Allowed", {"allow": "GET, HEAD"}),
     "no token": (

@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from db import migrations
 from db.migrations import newest, upgrade
 from errors import Unavailable
-from tests.conftest import BETTER_AUTH_SQL, Database
+from tests.conftest import BETTER_AUTH_SQL, Database, Person
 from tests.issuer import Issuer
 from tests.live import ROOT, environment, running, wait_until_ready
 from tests.test_stacks import STACKS, TEXT, Stack
@@ -106,6 +106,52 @@ def test_a_table_from_before_the_migrations_is_adopted(new_database: Callable[..
     assert database.execute(f"SELECT {columns} FROM todo ORDER BY id") == before
     assert versions(database) == [(newest(),)]
     assert "No new upgrade operations detected" in alembic(database, "check")
+
+
+def test_todos_that_exist_get_a_version_and_a_time_of_completion(
+    new_database: Callable[..., Database], issuer: Issuer
+) -> None:
+    database = new_database()
+    database.execute(OLD_TABLE)
+    database.add_user("somebody")
+    database.execute(
+        "INSERT INTO todo (user_id, title, completed, created_at, updated_at) VALUES"
+        " ('somebody', 'open', false, '2026-01-01', NULL), ('somebody', 'changed', true, '2026-01-01', '2026-01-02'),"
+        " ('somebody', 'made so', true, '2026-01-03', NULL)"
+    )
+    with (
+        running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin) as api,
+        api.client(issuer.token("somebody")) as http,
+    ):
+        todos = {todo["title"]: todo for todo in http.get("/api/todos").json()}
+        assert {todo["version"] for todo in todos.values()} == {1}
+        completed_at = {title: (todo["completed_at"] or "")[:10] for title, todo in todos.items()}
+        assert completed_at == {"open": "", "changed": "2026-01-02", "made so": "2026-01-03"}
+        walked = [http.get("/api/changes?limit=1").json()]
+        while walked[-1]["more"]:
+            walked.append(http.get("/api/changes", params={"limit": 1, "since": walked[-1]["next"]}).json())
+        assert sorted(todo["title"] for page in walked for todo in page["todos"]) == sorted(todos)
+        assert http.post(f"/api/todos/{todos['open']['id']}/toggle").json()["version"] > 1
+
+
+BY_OLD_CODE = {
+    "create": "INSERT INTO todo (user_id, title, completed) VALUES ('somebody', 'x', true)",
+    "patch": "UPDATE todo SET updated_at = now(), title = 'y' WHERE user_id = 'somebody'",
+    "toggle": "UPDATE todo SET updated_at = now(), completed = NOT completed WHERE user_id = 'somebody'",
+    "delete": "DELETE FROM todo WHERE user_id = 'somebody'",
+}
+
+
+@pytest.mark.parametrize("statement", BY_OLD_CODE.values(), ids=BY_OLD_CODE)
+def test_changes_by_the_release_before_have_versions(owner: Person, database: Database, statement: str) -> None:
+    todo = owner.create()
+    since, etag = owner.http.get("/api/changes").json()["next"], owner.http.get("/api/todos").headers["etag"]
+    database.execute(statement.replace("'somebody'", f"'{owner.id}'"))
+    assert owner.http.get("/api/todos").headers["etag"] != etag
+    changes = owner.http.get("/api/changes", params={"since": since}).json()
+    assert [one["version"] > todo["version"] for one in changes["todos"]] == [True] * len(changes["todos"])
+    assert all((one["completed_at"] is None) != one["completed"] for one in changes["todos"])
+    assert (len(changes["todos"]), changes["gone"]) == ((0, [todo["id"]]) if "DELETE" in statement else (1, []))
 
 
 def test_a_start_on_a_schema_that_is_up_to_date_is_one_query(
@@ -240,12 +286,18 @@ def test_the_api_needs_no_more_than_the_documented_rights(
         GRANT USAGE ON SCHEMA public TO todo_api;
         GRANT SELECT ON "user", todo_version TO todo_api;
         GRANT SELECT, INSERT, UPDATE, DELETE ON todo TO todo_api;
+        GRANT USAGE ON SEQUENCE todo_version_seq TO todo_api;
     """
-    database.execute("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM todo_api;" + rights)
+    everything = "TABLES", "SEQUENCES"
+    database.execute(
+        "".join(f"REVOKE ALL ON ALL {kind} IN SCHEMA public FROM todo_api;" for kind in everything) + rights
+    )
     with running(**variables) as api, api.client(issuer.token("somebody")) as http:
         todo = http.post("/api/todos", json={"title": "x"}).json()
         assert http.post(f"/api/todos/{todo['id']}/toggle").json()["completed"] is True
         assert http.delete(f"/api/todos/{todo['id']}").status_code == 204
+        assert http.delete("/api/trash").status_code == 204
+        assert http.get("/api/changes").json()["todos"] == []
         assert http.get("/api/me").status_code == 200
         wait_until_ready(api)
     guide = (ROOT / "docs" / "deploy.md").read_text()

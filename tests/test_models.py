@@ -11,9 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, select
 
 from models.fields import Description, Moment, Owned, StorableText, Title
-from models.todo import TODO_TABLE, Todo
+from models.todo import Todo
 from models.user import USER_TABLE, ReadOnlyTableError, User, parse_user_id
-from tests.conftest import Database
+from tests.conftest import Database, migrate
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def session(new_database: Callable[..., Database]) -> Iterator[Session]:
     database = new_database()
     database.add_user("somebody")
     engine = create_engine(database.url.replace("postgresql://", "postgresql+psycopg2://"))
-    SQLModel.metadata.create_all(engine, tables=[TODO_TABLE])
+    migrate(database)
     with Session(engine) as session:
         yield session
     engine.dispose()
@@ -143,7 +143,7 @@ OWNED: dict[str, tuple[type[Owned], set[str]]] = {
         Partial,
         {"test_partial_user_id_idx", "test_partial_idx", "test_second_idx", "test_expression_idx"},
     ),
-    "the todos": (Todo, {"todo_page_idx", "todo_completed_page_idx"}),
+    "the todos": (Todo, {f"todo_{name}_idx" for name in ("page", "completed_page", "change", "trash", "sweep")}),
 }
 
 

@@ -113,8 +113,9 @@ def test_a_read_that_timed_out_is_not_tried_again_without_time(
     name = database.url.partition("?")[0].rpartition("/")[2]
     with Faults(wire.port).serving() as link:
         url = f"postgresql://todo_api@127.0.0.1:{link.port}/{name}?sslmode=disable&gssencmode=disable"
+        settings = {"BETTER_AUTH_URL": issuer.origin, "DB_TIMEOUT": "1", "DB_POOL_SIZE": "1"}
         with (
-            running(DATABASE_URL=url, BETTER_AUTH_URL=issuer.origin, DB_TIMEOUT="1", DB_POOL_SIZE="1") as api,
+            running("tests.unswept:app", DATABASE_URL=url, **settings) as api,
             api.client(issuer.token("somebody")) as http,
         ):
             assert any(answer.status_code == 200 for answer in again(lambda: http.get("/api/todos")))

@@ -10,10 +10,7 @@ from sqlmodel import Session
 from auth import AuthenticatedUser, get_current_user
 from db import get_session
 from main import app
-from tests.conftest import Database
-from tests.live import ROOT
-
-TODO_TABLE = (ROOT / "tests" / "recorded" / "todo-0.1.0.sql").read_text()
+from tests.conftest import Database, migrate
 
 
 async def call_all(user_id: str) -> list[int]:
@@ -36,7 +33,7 @@ async def call_all(user_id: str) -> list[int]:
 def test_a_copy_may_test_in_a_transaction_that_it_rolls_back(new_database: Callable[..., Database]) -> None:
     database = new_database()
     database.add_user("somebody")
-    database.execute(TODO_TABLE)
+    migrate(database)
     engine = create_engine(database.url.replace("postgresql://", "postgresql+psycopg2://"))
     with engine.connect() as connection:
         connection.begin()

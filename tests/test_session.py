@@ -418,5 +418,5 @@ def test_a_violated_check_is_422(owner: Person) -> None:
 
 def test_a_sub_select_in_returning_means_the_new_row(database: Database, owner: Person) -> None:
     other = owner.create("other")["id"]
-    database.execute("INSERT INTO label VALUES (%s, 'of another todo')", (other,))
+    database.execute("INSERT INTO label VALUES (%s, %s, 'of another todo')", (owner.id, other))
     assert owner.http.post("/api/copy/labelled").json()["labels"] is None

@@ -222,6 +222,47 @@ async def main():
 asyncio.run(main())
 """
 
+WRITES = """
+WRITE = Statement(Slept, select(func.pg_sleep(bindparam("seconds")).label("slept")), one_at_a_time=True)
+
+
+def write(seconds):
+    return [row.slept for row in WRITE.all(RequestSession(), seconds=seconds)]
+
+
+async def main():
+    requester.set("a")
+    writes = [asyncio.create_task(run_in_greenlet(write, 0.3)) for _ in range(5)]
+    await asyncio.sleep(0.1)
+    print(pool.pool.checkedout(), await run_in_greenlet(sleep, 0))
+    requester.set("b")
+    print(await run_in_greenlet(write, 0), sum(one.done() for one in writes))
+    writes[1].cancel()
+    await asyncio.gather(*writes, return_exceptions=True)
+    print([one.cancelled() for one in writes], await run_in_greenlet(write, 0))
+
+
+asyncio.run(main())
+"""
+
+ABANDONED_WRITE = """
+WRITE = Statement(Slept, select(func.pg_sleep(bindparam("seconds")).label("slept")), one_at_a_time=True)
+
+
+async def begin():
+    requester.set("a")
+    slots.acquire(one_at_a_time=True)  # and the loop ends
+
+
+async def write():
+    requester.set("a")
+    print([row.slept for row in await run_in_greenlet(WRITE.all, RequestSession(), seconds=0)])
+
+
+asyncio.run(begin())
+asyncio.run(write())
+"""
+
 CONNECTING = """
 listener = socket.create_server(("127.0.0.1", 0))
 url = f"postgresql://x@127.0.0.1:{listener.getsockname()[1]}/x"
@@ -241,6 +282,8 @@ asyncio.run(main())
 SCRIPTS = {
     "users in turn": (IN_TURN, "1", "10", ["abcaba"]),
     "half for a user": (SHARES, "4", "10", ["{'a': 2, 'b': 2, None: 4} Counter() {}"]),
+    "one write of a user": (WRITES, "4", "10", ["1 ['']", "[''] 0", "[False, True, False, False, False] ['']"]),
+    "an abandoned write": (ABANDONED_WRITE, "4", "10", ["['']"]),
     "cancelled ends at the server": (ENDED, "2", "10", ["True True", "True True", "True"]),
     "cancelled while connecting": (CONNECTING, "2", "10", ["True"]),
     "cancelled": (CANCELLED, "2", "10", ["('CancelledError', 0)"] * 4),

@@ -294,8 +294,8 @@ def test_the_start_makes_the_todo_table_and_leaves_better_auths_alone(
         " WHERE conrelid = 'todo'::regclass AND contype = 'f'"
     ) == [('"user"', "c")]
     assert {(name, kind) for _, name, kind, _ in made if name.endswith("_at")} == {
-        ("created_at", "timestamp with time zone"),
-        ("updated_at", "timestamp with time zone"),
+        (name, "timestamp with time zone")
+        for name in ("created_at", "updated_at", "completed_at", "deleted_at", "purged_at")
     }
 
 

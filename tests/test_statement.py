@@ -3,14 +3,15 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+import sqlalchemy
 from pydantic import BaseModel, PrivateAttr, ValidationError, model_validator
 from sqlalchemy import bindparam, delete, func, insert, literal_column, text, update
 from sqlmodel import Session, SQLModel, col, select
 
-from db import Statement, columns
+from db import JoinedStatement, Statement, columns
 from db.engine import pool
 from db.plain_read import is_plain_read
 from db.results import reader
@@ -19,7 +20,8 @@ from models.user import ReadOnlyTableError, User, UserRead
 from tests.live import ROOT
 
 READ = columns(Todo, TodoRead)
-BY_ID = Statement(TodoRead, select(*READ).where(col(Todo.id) == bindparam("todo_id")))
+LIVE = col(Todo.deleted_at).is_(None)
+BY_ID = Statement(TodoRead, select(*READ).where(col(Todo.id) == bindparam("todo_id"), LIVE))
 
 
 def test_columns_that_are_not_the_fields_are_refused_at_import() -> None:
@@ -33,6 +35,36 @@ def test_columns_that_are_not_the_fields_are_refused_at_import() -> None:
 
     with pytest.raises(AttributeError, match="titel"):
         columns(Todo, Unknown)
+
+
+FORGETFUL = {
+    "a select": select(*READ),
+    "an update": update(Todo).values(title="x").returning(*READ),
+    "a delete": delete(Todo).returning(*READ),
+    "a join": select(*columns(User, UserRead)).join(Todo, col(Todo.user_id) == col(User.id)),
+}
+
+
+@pytest.mark.parametrize("statement", FORGETFUL.values(), ids=FORGETFUL)
+def test_a_statement_that_forgets_the_trash_is_refused(statement: Any) -> None:
+    read = TodoRead if len(statement.exported_columns) == len(READ) else UserRead
+    with pytest.raises(TypeError, match="deleted_at IS NULL"):
+        Statement(read, statement)
+    Statement(read, statement.where(col(Todo.deleted_at).is_(None)))
+
+
+class Number(NamedTuple):
+    number: int | None
+
+
+def test_the_further_columns_come_last() -> None:
+    number: Any = literal_column("1").label("number")
+    columns_of_both: list[Any] = [*READ, number]
+    JoinedStatement(TodoRead, Number, sqlalchemy.select(*columns_of_both).where(LIVE))
+    with pytest.raises(TypeError, match="order"):
+        JoinedStatement(TodoRead, Number, sqlalchemy.select(*reversed(columns_of_both)).where(LIVE))
+    with pytest.raises(TypeError, match="are not the fields of TodoRead"):
+        JoinedStatement(TodoRead, Number, sqlalchemy.select(*READ).where(LIVE))
 
 
 @pytest.mark.parametrize("values", [{}, {"id": 1}, {"todo_id": 1, "limit": 2}], ids=str)
@@ -52,7 +84,7 @@ def test_writes_to_better_auths_table_are_refused_also_in_a_cte() -> None:
             Statement(UserRead, statement)
 
 
-CTE = insert(Todo).values(title="x").returning(col(Todo.id)).cte()
+CTE = insert(Todo).values(user_id="somebody", title="x").returning(col(Todo.id)).cte()
 PLAIN = {
     "a page": select(*READ).where(col(Todo.title) == bindparam("x")).order_by(Todo.title).limit(3).offset(2),
     "counts": select(func.count(), func.max(Todo.created_at), func.coalesce(func.min(Todo.title), "")),
@@ -63,6 +95,7 @@ PLAIN = {
 }
 NOT_PLAIN = {
     "for update": select(Todo.id).with_for_update(),
+    "one row for update": select(Todo.id).where(col(Todo.id) == bindparam("x")).with_for_update(skip_locked=True),
     "for share": select(Todo.id).with_for_update(read=True),
     "a writing CTE": select(CTE.c.id),
     "a lock": select(func.pg_advisory_xact_lock(1)),

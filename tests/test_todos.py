@@ -13,7 +13,10 @@ from tests.expect import expect_invalid, expect_not_found
 from tests.issuer import Issuer
 from tests.live import running
 
-FIELDS = ["id", "title", "description", "completed", "user_id", "created_at", "updated_at"]
+FIELDS = [
+    *("id", "version", "title", "description", "completed", "completed_at", "user_id"),
+    *("created_at", "updated_at", "deleted_at"),
+]
 
 
 def test_a_new_todo_has_every_field_and_a_location(owner: Person) -> None:
@@ -108,7 +111,10 @@ def test_a_patch_changes_what_is_sent_and_nothing_else(owner: Person, changes: d
     assert answer.status_code == 200
     changed = answer.json()
     assert changed["updated_at"] > todo["created_at"]
-    assert changed == todo | changes | {"updated_at": changed["updated_at"]}
+    assert changed["version"] > todo["version"]
+    of_the_database = {name: changed[name] for name in ("version", "updated_at")}
+    of_the_database |= {"completed_at": None} if changes.get("completed") is False else {}
+    assert changed == todo | changes | of_the_database
     assert owner.http.get(f"/api/todos/{todo['id']}").json() == changed
 
 
@@ -135,9 +141,13 @@ def test_a_patch_refuses_unknown_fields(owner: Person) -> None:
 def test_toggle_flips_and_flips_back(owner: Person) -> None:
     todo = owner.create()
     once = owner.http.post(f"/api/todos/{todo['id']}/toggle").json()
-    assert once == todo | {"completed": True, "updated_at": once["updated_at"]}
+    assert once["version"] > todo["version"]
+    of_the_database = {name: once[name] for name in ("version", "updated_at", "completed_at")}
+    assert once == todo | {"completed": True} | of_the_database
+    assert once["completed_at"] == once["updated_at"]
     twice = owner.http.post(f"/api/todos/{todo['id']}/toggle").json()
-    assert twice["completed"] is False
+    assert (twice["completed"], twice["completed_at"]) == (False, None)
+    assert twice["version"] > once["version"]
     assert twice["updated_at"] > once["updated_at"] > todo["created_at"]
 
 
@@ -155,8 +165,8 @@ def test_a_deleted_todo_is_gone(owner: Person) -> None:
     todo, other = owner.create("first"), owner.create("second")
     answer = owner.http.delete(f"/api/todos/{todo['id']}")
     assert (answer.status_code, answer.content) == (204, b"")
-    expect_not_found(owner.http.delete(f"/api/todos/{todo['id']}"))
     expect_not_found(owner.http.get(f"/api/todos/{todo['id']}"))
+    expect_not_found(owner.http.delete(f"/api/todos/{uuid4()}"))
     assert owner.http.get("/api/todos").json() == [other]
 
 

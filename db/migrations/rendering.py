@@ -45,8 +45,12 @@ def _render_type(item: TypeEngine[Any], context: AutogenContext) -> str | Litera
 
 
 def _restore_user_id(column: Column[Any]) -> None:
-    """Set the type of a user's id by the settings: a column from the database has a type of its own."""
-    if any(key.target_fullname == USER_ID for key in column.foreign_keys):
+    """Set the type of a user's id by the settings: a column from the database has a type of its own.
+
+    A column may refer to the owner of another row, as a part of a key such as (user_id, todo_id).
+    """
+    targets = [key.target_fullname for key in column.foreign_keys]
+    if any(target == USER_ID or target.endswith(".user_id") for target in targets):
         column.type = USER_ID_COLUMN_TYPE
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import Any
 from urllib.parse import unquote
+from uuid import uuid4
 
 import httpx
 import jwt
@@ -67,7 +68,7 @@ def expect_created(answer: httpx.Response, user_id: str) -> dict[str, Any]:
 
 
 def expect_every_operation_to_work(api: Api, token: str, account: Account) -> None:
-    """Create, read, list, change, toggle and delete a todo."""
+    """Create, read, list, change, toggle and delete a todo, and use versions, the trash, changes and a batch."""
     with api.client(token) as http:
         expect_me(http.get("/api/me"), account)
         todo = expect_created(http.post("/api/todos", json={"title": "Buy milk"}), account.id)
@@ -78,12 +79,32 @@ def expect_every_operation_to_work(api: Api, token: str, account: Account) -> No
         assert (listed.status_code, listed.json()) == (200, [todo])
         changed = http.patch(path, json={"title": "Buy oat milk"})
         assert changed.status_code == 200
-        assert changed.json() == todo | {"title": "Buy oat milk", "updated_at": changed.json()["updated_at"]}
+        new = {name: changed.json()[name] for name in ("version", "updated_at")}
+        assert changed.json() == todo | {"title": "Buy oat milk", **new}
+        assert new["version"] > todo["version"]
+        stale = http.patch(path, json={"title": "Buy rice"}, headers={"If-Match": read.headers["etag"]})
+        assert (stale.status_code, stale.json()["current"]) == (412, changed.json())
         toggled = http.post(f"{path}/toggle")
         assert (toggled.status_code, toggled.json()["completed"]) == (200, True)
         deleted = http.delete(path)
         assert (deleted.status_code, deleted.content) == (204, b"")
         expect_not_found(http.get(path))
+
+        trash = http.get("/api/trash").json()
+        assert [(one["id"], one["user_id"]) for one in trash] == [(todo["id"], account.id)]
+        restored = http.post(f"/api/trash/{todo['id']}/restore")
+        assert (restored.status_code, restored.json()["deleted_at"]) == (200, None)
+        put = expect_created(http.put(f"/api/todos/{uuid4()}", json={"title": "Buy bread"}), account.id)
+        one = {"id": str(uuid4()), "title": "Buy tea"}
+        batch = http.post("/api/batch", json={"put": [one], "delete": [{"id": put["id"], "base": put["version"]}]})
+        assert [result["status"] for result in batch.json()["results"]] == [201, 204]
+        several = http.patch("/api/todos?completed=false", json={"completed": True})
+        assert (several.status_code, several.json()) == (200, {"changed": 1})
+        assert http.delete(f"/api/trash/{put['id']}").status_code == 204
+        assert http.delete("/api/todos?completed=true").json() == {"changed": 2}
+        assert http.delete("/api/trash").status_code == 204
+        changes = http.get("/api/changes").json()
+        assert (changes["todos"], changes["gone"], changes["more"]) == ([], [], False)
 
 
 @pytest.fixture(scope="module", params=ID_TYPES)
@@ -243,7 +264,12 @@ def test_a_deleted_account_has_no_todos_and_its_token_creates_none(
 ) -> None:
     leaving, staying = auth.sign_up(), auth.sign_up()
     token, other = auth.token(leaving), auth.token(staying)
-    expect_created(ask(api, token, "POST", "/api/todos", json={"title": "x"}), leaving.id)
+    for _ in range(3):
+        expect_created(ask(api, token, "POST", "/api/todos", json={"title": "x"}), leaving.id)
+    _, deleted, purged = ask(api, token, path="/api/todos").json()
+    for path in (f"todos/{deleted['id']}", f"todos/{purged['id']}", f"trash/{purged['id']}"):
+        assert ask(api, token, "DELETE", f"/api/{path}").status_code == 204
+    since = ask(api, token, path="/api/changes").json()["next"]
     kept = expect_created(ask(api, other, "POST", "/api/todos", json={"title": "y"}), staying.id)
 
     answer = auth.ask("POST", "/delete-user", leaving.session, json={"password": PASSWORD})
@@ -254,8 +280,20 @@ def test_a_deleted_account_has_no_todos_and_its_token_creates_none(
 
     # The token is valid for the rest of its 15 minutes, but its user no longer exists.
     gone = "The user that the token names no longer exists."
+    new = {"id": str(uuid4()), "title": "x"}
+    key = {"Idempotency-Key": new["id"]}
     expect_unauthorized(ask(api, token, "POST", "/api/todos", json={"title": "x"}), gone)
+    expect_unauthorized(ask(api, token, "POST", "/api/todos", json={"title": "x"}, headers=key), gone)
+    expect_unauthorized(ask(api, token, "PUT", f"/api/todos/{new['id']}", json={"title": "x"}), gone)
+    expect_unauthorized(ask(api, token, "POST", "/api/batch", json={"put": [new]}), gone)
     expect_unauthorized(ask(api, token), gone)
+    expect_not_found(ask(api, token, "POST", f"/api/trash/{deleted['id']}/restore"))
+    expect_not_found(ask(api, token, "DELETE", f"/api/trash/{purged['id']}"))
+    assert ask(api, token, path="/api/trash").json() == []
+    everything = ask(api, token, path="/api/changes").json()
+    assert (everything["todos"], everything["gone"]) == ([], [])
+    assert ask(api, token, path="/api/changes", params={"since": since}).status_code == 410, "its history is gone"
+    assert database.execute("SELECT id FROM todo WHERE user_id = %s", (leaving.id,)) == []
     assert ask(api, other, path="/api/todos").json() == [kept]
     back = auth.ask("POST", "/sign-up/email", json={"name": "Back", "email": leaving.email, "password": PASSWORD})
     assert back.status_code == 200, "the e-mail address is free again"

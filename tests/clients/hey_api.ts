@@ -1,4 +1,4 @@
-import { createTodo, deleteTodo, getTodo, listTodos } from './generated'
+import { applyBatch, createTodo, deleteTodo, getTodo, listChanges, listTodos, putTodo, updateTodo } from './generated'
 import { client } from './generated/client.gen'
 import { baseUrl, nextPage, token } from './shared.ts'
 
@@ -25,6 +25,22 @@ do {
 
 const deleted = await deleteTodo({ path: { todo_id: created[0]!.id } })
 
+const path = { todo_id: crypto.randomUUID() }
+const put = await putTodo({ path, body: { title: 'put' } })
+const headers = { 'If-Match': `W/"${put.data!.version}"` }
+const patched = await updateTodo({ path, headers, body: { title: 'patched' } })
+const mismatch = await updateTodo({ path, headers, body: { title: 'late' } })
+const batch = await applyBatch({
+  body: {
+    put: [
+      { id: crypto.randomUUID(), title: 'batch', base: 0 },
+      { id: created[1]!.id, title: 'late', base: created[1]!.version - 1 },
+    ],
+    delete: [{ id: path.todo_id }],
+  },
+})
+const changes = await listChanges({ query: { limit: 500 } })
+
 console.log(
   JSON.stringify({
     refused: [refused.response?.status, refused.error!.title],
@@ -36,5 +52,10 @@ console.log(
     created: created.map((todo) => [todo.title, todo.completed, todo.description]),
     pages,
     deleted: deleted.response?.status,
+    put: [put.response?.status, put.data!.title],
+    patched: [patched.response?.status, patched.data!.title],
+    mismatch: [mismatch.response?.status, 'current' in mismatch.error! ? mismatch.error.current.title : mismatch.error],
+    batch: batch.data!.results.map((result) => [result.status, result.current?.title ?? null]),
+    changes: changes.data!.todos.map((todo) => [todo.title, todo.deleted_at !== null]),
   }),
 )

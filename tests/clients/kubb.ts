@@ -1,5 +1,5 @@
-import { createTodo, deleteTodo, getTodo, listTodos } from './generated'
-import type { CreateTodo422, GetTodo404, ListTodos401 } from './generated'
+import { applyBatch, createTodo, deleteTodo, getTodo, listChanges, listTodos, putTodo, updateTodo } from './generated'
+import type { CreateTodo422, GetTodo404, ListTodos401, UpdateTodo412 } from './generated'
 import { setConfig } from './generated/.kubb/fetch'
 import { baseUrl, nextPage, token } from './shared.ts'
 
@@ -28,6 +28,20 @@ do {
 
 const deleted = await deleteTodo(created[0]!.id)
 
+const id = crypto.randomUUID()
+const put = await putTodo(id, { title: 'put' })
+const headers = { 'If-Match': `W/"${put.data.version}"` }
+const patched = await updateTodo(id, { title: 'patched' }, headers)
+const mismatch = await updateTodo(id, { title: 'late' }, headers)
+const batch = await applyBatch({
+  put: [
+    { id: crypto.randomUUID(), title: 'batch', base: 0 },
+    { id: created[1]!.id, title: 'late', base: created[1]!.version - 1 },
+  ],
+  delete: [{ id }],
+})
+const changes = await listChanges({ limit: 500 })
+
 // The same client returns an error as if it were the answer, so its type must be stated.
 const problem = <T>({ status, data }: { status: number; data: unknown }) => ({ status, data: data as T })
 
@@ -39,5 +53,10 @@ console.log(
     created: created.map((todo) => [todo.title, todo.completed, todo.description]),
     pages,
     deleted: deleted.status,
+    put: [put.status, put.data.title],
+    patched: [patched.status, patched.data.title],
+    mismatch: [mismatch.status, problem<UpdateTodo412>(mismatch).data.current.title],
+    batch: batch.data.results.map((result) => [result.status, result.current?.title ?? null]),
+    changes: changes.data.todos.map((todo) => [todo.title, todo.deleted_at !== null]),
   }),
 )

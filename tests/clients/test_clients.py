@@ -18,6 +18,11 @@ EXPECTED = {
     "created": [["first", False, None], ["second", False, None], ["third", False, None]],
     "pages": [["third", "second"], ["first"]],
     "deleted": 204,
+    "put": [201, "put"],
+    "patched": [200, "patched"],
+    "mismatch": [412, "patched"],
+    "batch": [[201, None], [412, "second"], [204, None]],
+    "changes": [["batch", False], ["first", True], ["patched", True], ["second", False], ["third", False]],
 }
 """List what every client prints: statuses, and what the answers have in the generated types."""
 
@@ -52,8 +57,9 @@ def test_the_generated_code_and_its_client_compile(client: Client) -> None:
     assert result.code == 0, result.output
 
 
-def test_the_client_lists_creates_and_deletes_todos_and_reads_errors(client: Client, api: Api, owner: Person) -> None:
+def test_the_client_uses_todos_versions_and_batches_and_reads_errors(client: Client, api: Api, owner: Person) -> None:
     result = run(client.generator.run, client.folder, API_URL=api.url, TOKEN=owner.token)
     assert result.code == 0, result.output
-    assert json.loads(result.output) == EXPECTED
-    assert [todo["title"] for todo in owner.http.get("/api/todos").json()] == ["third", "second"]
+    printed = json.loads(result.output)
+    assert printed | {"changes": sorted(printed["changes"])} == EXPECTED
+    assert [todo["title"] for todo in owner.http.get("/api/todos").json()] == ["batch", "third", "second"]

@@ -1,6 +1,8 @@
 """Check the contract on a host with each route and each kind of answer."""
 
 from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -35,8 +37,10 @@ def expect_the_contract(me: httpx.Client, my_id: str) -> None:
     assert me.get(todo).json() == made[0]
     assert me.patch(todo, json={"title": "Buy oat milk"}).json()["title"] == "Buy oat milk"
     assert [me.post(f"{todo}/toggle").json()["completed"] for _ in range(2)] == [True, False]
-    assert me.delete(todo).status_code == 204
+    deleted = me.delete(todo)
+    assert (deleted.status_code, deleted.content) == (204, b"")
     expect_not_found(me.get(todo))
+    expect_versions_and_the_trash(me, made)
     expect_invalid(me.post("/api/todos", json={"title": ""}), ["body", "title"])
     assert me.get("/api/me").json()["id"] == my_id
 
@@ -48,6 +52,31 @@ def expect_the_contract(me: httpx.Client, my_id: str) -> None:
     preflight = me.options(todo, headers=asks)
     assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (200, PAGE)
     expect_alive(me)
+
+
+def expect_versions_and_the_trash(me: httpx.Client, made: list[dict[str, Any]]) -> None:
+    """Use versions, the trash, changes and a batch. The first of the three todos is in the trash, before and after."""
+    deleted, todo, last = made
+    path, tag = f"/api/todos/{todo['id']}", f'W/"{todo["version"]}"'
+    read = me.get(path, headers={"If-None-Match": tag})
+    assert (read.status_code, read.headers["etag"], read.content) == (304, tag, b"")
+    put = me.put(path, json={"title": "Buy tea"}, headers={"If-Match": tag})
+    assert put.status_code == 200, put.text
+    stale = me.put(path, json={"title": "Buy rice"}, headers={"If-Match": tag})
+    assert (stale.status_code, stale.json()["current"]) == (412, put.json())
+
+    assert [one["id"] for one in me.get("/api/trash").json()] == [deleted["id"]]
+    assert me.post(f"/api/trash/{deleted['id']}/restore").json()["deleted_at"] is None
+    since = me.get("/api/changes").json()["next"]
+    new = str(uuid4())
+    batch = me.post("/api/batch", json={"put": [{"id": new, "title": "new"}], "delete": [{"id": deleted["id"]}]})
+    assert [result["status"] for result in batch.json()["results"]] == [201, 204], batch.text
+    assert me.patch(f"/api/todos?id={new}", json={"completed": True}).json() == {"changed": 1}
+    assert me.delete(f"/api/todos?id={new}").json() == {"changed": 1}
+    assert me.delete(f"/api/trash/{new}").status_code == 204
+    changes = me.get("/api/changes", params={"since": since}).json()
+    assert ([one["id"] for one in changes["todos"]], changes["gone"]) == ([deleted["id"]], [new])
+    assert [one["title"] for one in me.get("/api/todos").json()] == [last["title"], "Buy tea"]
 
 
 def expect_alive(anyone: httpx.Client) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import Database, new_user_id
 from tests.faults import Faults
 from tests.issuer import Issuer
-from tests.live import Api, running
+from tests.live import Api, running, wait_for
 from tests.neon.front import Front
 from tests.neon.servers import REGION, Certificates, PgBouncer, Postgres, make_certificates, pgbouncer, postgres
 
@@ -144,7 +144,9 @@ def database(neon: Neon) -> Database:
 
 @pytest.fixture(scope="module")
 def api(neon: Neon) -> Iterator[Api]:
-    """Run an API on the project with the default settings."""
+    """Run an API on the project with the default settings. Its sweep, which needs a connection, is done."""
+    swept = neon.front.sweeps
     with neon.running() as api:
         neon.wait_until_it_works(api)
+        wait_for(lambda: neon.front.sweeps == swept + 2)
         yield api

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from tests.listener import Listener, first_of
 from tests.neon.scram import MECHANISMS, Exchange
 from tests.neon.servers import Certificates
-from tests.wire import without_limit
+from tests.wire import is_sweep, without_limit
 
 _TLS, _GSS, _CANCEL = 80877103, 80877104, 80877102
 _POOLED = {"client_encoding", "datestyle", "timezone", "standard_conforming_strings", "application_name"}
@@ -44,7 +44,7 @@ class Client:
     refused: str = ""
     """The error that the client received if it was refused."""
     messages: list[str] = field(default_factory=list)
-    """The messages of the client after the authentication: SQL, or the letter of another message."""
+    """The messages of the client after the authentication: SQL, or the letter of another message. See `Wire`."""
 
 
 class Front(Listener):
@@ -56,6 +56,8 @@ class Front(Listener):
         """List all clients since the start."""
         self.messages: list[str] = []
         """List the messages of all clients in order. See `Client.messages`."""
+        self.sweeps = 0
+        """Count the messages of sweeps. Each sweep has two."""
         self.open = 0
         """Count the clients that are connected."""
         self._host, self._passwords, self._pooler = f"{endpoint}-pooler", passwords, pooler
@@ -131,8 +133,11 @@ class Front(Listener):
         while True:
             kind, body = await _read(source)
             sql, _ = without_limit(body[:-1].decode() if kind == b"Q" else kind.decode())
-            for log in (client.messages, self.messages):
-                log.append(sql)
+            if is_sweep(sql):
+                self.sweeps += 1
+            else:
+                for log in (client.messages, self.messages):
+                    log.append(sql)
             sink.write(_message(kind, body))
             await sink.drain()
 

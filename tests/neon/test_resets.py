@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 import httpx
 
@@ -20,8 +21,28 @@ COUNT_CHANGES = """
     GRANT INSERT ON change TO todo_api;
     CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
         'BEGIN INSERT INTO change VALUES (NEW.id); RETURN NEW; END';
-    CREATE TRIGGER note AFTER UPDATE ON todo FOR EACH ROW EXECUTE FUNCTION note();
+    CREATE TRIGGER note AFTER UPDATE ON todo FOR EACH ROW
+        WHEN ((OLD.title, OLD.completed) IS DISTINCT FROM (NEW.title, NEW.completed)) EXECUTE FUNCTION note();
 """
+
+
+@dataclass
+class Changed:
+    """Describe a todo that one client changes in one way, and count its changes."""
+
+    id: str = ""
+    version: str = ""
+    """The ETag of the version that the client has seen."""
+    done: int = 0
+    unknown: int = 0
+    """The number of changes whose result is unknown."""
+
+    def count(self, answer: httpx.Response) -> None:
+        """Count a change by its answer."""
+        if answer.status_code == 200:
+            self.done += 1
+        else:
+            self.unknown += 1
 
 
 @dataclass
@@ -33,19 +54,20 @@ class Somebody:
     statuses: Counter[int] = field(default_factory=Counter)
     created: list[str] = field(default_factory=list)
     tried: int = 0
-    todo: str = ""
-    """The id of the one todo that only this client toggles."""
-    toggled: int = 0
-    unknown: int = 0
-    """The number of toggles whose result is unknown."""
+    toggled: Changed = field(default_factory=Changed)
+    patched: Changed = field(default_factory=Changed)
+    replaced: Changed = field(default_factory=Changed)
 
     def live(self, until: float) -> None:
-        """Create, toggle and read todos until a time."""
+        """Create, change and read todos until a time."""
         while time.monotonic() < until:
             self.create()
-            if self.todo:
-                self.toggle()
-                self.ask("GET", f"/api/todos/{self.todo}")
+            self.import_one()
+            for one, change in ((self.toggled, self.toggle), (self.patched, self.patch), (self.replaced, self.replace)):
+                if one.id:
+                    change()
+                elif answer := self.create():
+                    one.id, one.version = answer.json()["id"], answer.headers["etag"]
 
     def ask(self, method: str, path: str, **sent: object) -> httpx.Response:
         answer = self.http.request(method, path, **sent)  # type: ignore[arg-type]  # httpx has many parameters
@@ -54,20 +76,44 @@ class Somebody:
             assert int(answer.headers["retry-after"]) >= 1
         return answer
 
-    def create(self) -> None:
+    def new_title(self) -> str:
         self.tried += 1
-        title = f"{self.name}.{self.tried}"
+        return f"{self.name}.{self.tried}"
+
+    def create(self) -> httpx.Response | None:
+        title = self.new_title()
         answer = self.ask("POST", "/api/todos", json={"title": title})
-        if answer.status_code == 201:
-            self.created.append(title)
-            self.todo = self.todo or answer.json()["id"]
+        if answer.status_code != 201:
+            return None
+        self.created.append(answer.json()["id"])
+        return answer
+
+    def import_one(self) -> None:
+        todo = {"id": str(uuid4()), "title": self.new_title()}
+        answer = self.ask("POST", "/api/batch", json={"put": [todo]})
+        if answer.status_code == 200:
+            (result,) = answer.json()["results"]
+            assert result["status"] in (200, 201)
+            self.created.append(todo["id"])
 
     def toggle(self) -> None:
-        answer = self.ask("POST", f"/api/todos/{self.todo}/toggle")
+        self.toggled.count(self.ask("POST", f"/api/todos/{self.toggled.id}/toggle"))
+
+    def patch(self) -> None:
+        todo = self.patched
+        body, headers = {"title": self.new_title()}, {"If-Match": todo.version}
+        answer = self.ask("PATCH", f"/api/todos/{todo.id}", json=body, headers=headers)
+        assert answer.status_code != 412 or todo.unknown, "no other client changes this todo"
+        if answer.status_code != 412:
+            todo.count(answer)
+        if answer.status_code != 200:
+            answer = self.ask("GET", f"/api/todos/{todo.id}")
         if answer.status_code == 200:
-            self.toggled += 1
-        else:
-            self.unknown += 1
+            todo.version = answer.headers["etag"]
+
+    def replace(self) -> None:
+        path = f"/api/todos/{self.replaced.id}"
+        self.replaced.count(self.ask("PUT", path, json={"title": self.new_title()}))
 
 
 def test_resets_lose_no_acknowledged_change_and_repeat_none(neon: Neon, faults: Faults) -> None:
@@ -89,15 +135,20 @@ def test_resets_lose_no_acknowledged_change_and_repeat_none(neon: Neon, faults: 
         assert "Traceback" not in api.log.read_text()
 
     seen = sum((person.statuses for person in people), Counter[int]())
-    assert set(seen) <= {200, 201, 503}
+    assert set(seen) <= {200, 201, 412, 503}
     assert seen[200] > 100
     assert seen[503] > 0, "no reset interrupted a write"
     titles = Counter(title for (title,) in neon.database.execute("SELECT title FROM todo"))
     assert [title for title, times in titles.items() if times > 1] == []
-    assert [title for person in people for title in person.created if title not in titles] == []
+    stored = {id_ for (id_,) in neon.database.execute("SELECT id::text FROM todo")}
+    assert [todo for person in people for todo in person.created if todo not in stored] == []
+    assert len(stored) <= sum(person.tried for person in people)
     changes: Counter[str] = Counter(id_ for (id_,) in neon.database.execute("SELECT id::text FROM change"))
     for person in people:
-        assert person.toggled <= changes[person.todo] <= person.toggled + person.unknown
+        for todo in (person.toggled, person.patched, person.replaced):
+            assert todo.done <= changes[todo.id] <= todo.done + todo.unknown
+    # A toggle is never sent again. A PATCH with a version is sent again once.
+    toggles, patches = ([person.toggled for person in people], [person.patched for person in people])
     asked = Counter(message[:6] for message in neon.front.messages)
-    assert asked["INSERT"] <= sum(person.tried for person in people)
-    assert asked["UPDATE"] <= sum(person.toggled + person.unknown for person in people)
+    sent = sum(todo.done + todo.unknown for todo in toggles) + 2 * sum(todo.done + todo.unknown for todo in patches)
+    assert asked["UPDATE"] <= sent + seen[412]

@@ -1,5 +1,6 @@
 """Test that the API starts during an outage, and needs no restart after it."""
 
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -38,3 +39,18 @@ def test_the_start_does_not_wait_for_a_database_that_comes_later(
         assert any(answer.status_code == 200 for answer in again(lambda: http.get("/api/todos")))
         wait_for(lambda: http.get("/ready").status_code == 200)  # a report is a second old at most
         assert "Traceback" not in api.log.read_text()
+
+
+def test_a_sweep_without_a_database_is_a_warning(new_neon: Callable[..., Neon]) -> None:
+    neon = new_neon()
+    with neon.running(DB_TIMEOUT=str(TIMEOUT)) as api:
+        neon.wait_until_it_works(api)  # the sweep begins some seconds after this
+        with refused(neon):
+            warned = wait_for(
+                lambda: re.findall(r"WARNING todo.db: (.*) \[-\]$", api.log.read_text(), re.MULTILINE), 20
+            )
+        assert warned[0].startswith("The database cannot be reached")
+        wait_for(lambda: "WARNING todo.db: a job at the start was not done: The database" in api.log.read_text())
+        assert "Traceback" not in api.log.read_text()
+        with neon.client(api) as http:
+            assert any(answer.status_code == 200 for answer in again(lambda: http.get("/api/todos")))

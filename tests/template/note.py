@@ -12,6 +12,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -24,6 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from models.fields import Description, Moment, Owned, Title
+from models.user import USER_ID_COLUMN_TYPE, UserId
 
 
 class Mood(Enum):
@@ -125,3 +127,14 @@ class NoteLabel(SQLModel, table=True):
 
     note_id: int = Field(primary_key=True, foreign_key="note.id", ondelete="CASCADE")
     label_id: int = Field(primary_key=True, foreign_key="label.id", ondelete="CASCADE", index=True)
+
+
+class TodoNote(SQLModel, table=True):
+    """Which todo has which note."""
+
+    __tablename__ = "todo_note"
+    __table_args__ = (ForeignKeyConstraint(["user_id", "todo_id"], ["todo.user_id", "todo.id"], ondelete="CASCADE"),)
+
+    user_id: UserId = Field(sa_type=USER_ID_COLUMN_TYPE, primary_key=True)
+    todo_id: UUID = Field(primary_key=True)
+    note_id: int = Field(primary_key=True, foreign_key="note.id", ondelete="CASCADE", index=True)

@@ -15,7 +15,7 @@ from tests.conftest import Database
 from tests.issuer import Issuer
 from tests.live import environment
 
-BUDGETS = {"health": 450, "me": 950, "list": 1500, "get": 1020, "create": 1100, "patch": 1200, "toggle": 1060}
+BUDGETS = {"health": 450, "me": 1000, "list": 1900, "get": 1260, "create": 1330, "patch": 1450, "toggle": 1330}
 """Allow this many calls of functions in Python and C per request."""
 
 

@@ -51,9 +51,10 @@ class Site:
     anonymous: httpx.Client
 
     def rows(self, columns: str = "title") -> list[Any]:
-        """Return the owner's todos as the database has them, oldest first."""
+        """Return the owner's todos as the database has them, oldest first, without the trash."""
         rows = self.copy.database.execute(
-            f"SELECT {columns} FROM todo WHERE user_id = %s ORDER BY created_at, title", (self.owner.id,)
+            f"SELECT {columns} FROM todo WHERE user_id = %s AND deleted_at IS NULL ORDER BY created_at, title",
+            (self.owner.id,),
         )
         return [row[0] if len(row) == 1 else row for row in rows]
 
@@ -100,7 +101,7 @@ def field(new_copy: NewCopy) -> Iterator[Site]:
 
 def test_add_a_field_changes_one_file(field: Site) -> None:
     assert field.copy.changed() == {"models/todo.py"}
-    assert (field.copy.root / "db/migrations/versions/0002_add_due_and_starred.py").exists()
+    assert (field.copy.root / "db/migrations/versions/0003_add_due_and_starred.py").exists()
 
 
 def test_a_row_that_is_older_than_the_fields_has_their_defaults(field: Site) -> None:
@@ -117,7 +118,7 @@ def test_the_fields_are_stored_changed_and_returned(field: Site) -> None:
     changes = {"due": "2026-12-24T00:00:00Z", "starred": False}
     answer = field.owner.http.patch(url, json=changes)
     assert answer.status_code == 200
-    assert answer.json() == todo | changes | {"updated_at": answer.json()["updated_at"]}
+    assert answer.json() == todo | changes | {name: answer.json()[name] for name in ("version", "updated_at")}
     assert field.owner.http.patch(url, json={"due": None}).json()["due"] is None
     assert field.owner.http.get("/api/todos").json()[0]["due"] is None
 
@@ -176,7 +177,7 @@ def create_tag(person: Person, name: str) -> dict[str, Any]:
 def test_add_a_resource_changes_six_files(tags: Site) -> None:
     link = {"crud/todo_tag.py", "routers/todo_tags.py"}
     assert tags.copy.changed() == {"crud/tag.py", "main.py", "models/tag.py", "routers/tags.py"} | link
-    assert (tags.copy.root / "db/migrations/versions/0002_add_tags.py").exists()
+    assert (tags.copy.root / "db/migrations/versions/0003_add_tags.py").exists()
 
 
 def test_a_tag_is_created_returned_renamed_and_deleted(tags: Site) -> None:
@@ -258,6 +259,18 @@ def test_a_link_needs_a_todo_and_a_tag_of_the_same_user(tags: Site, whose: str) 
     assert tags.copy.database.execute("SELECT count(*) FROM todotag") == links
 
 
+def test_two_users_have_a_todo_of_the_same_id_with_tags_of_their_own(tags: Site) -> None:
+    url = f"/api/todos/{uuid4()}"
+    for person in (tags.owner, tags.stranger):
+        assert person.http.put(url, json={"title": "Buy milk"}).status_code == 201
+    tag = create_tag(tags.owner, "of the owner")
+    assert tags.owner.http.put(f"{url}/tags/{tag['id']}").status_code == 204
+    assert tags.owner.http.get(f"{url}/tags").json() == [tag]
+    assert tags.stranger.http.get(f"{url}/tags").json() == []
+    expect_none(tags.stranger.http.delete(f"{url}/tags/{tag['id']}"), "Tag not found.")
+    assert tags.owner.http.get(f"{url}/tags").json() == [tag]
+
+
 def test_a_todo_has_many_tags_and_a_tag_many_todos(tags: Site) -> None:
     todos = [tags.owner.create(), tags.owner.create()]
     both = [create_tag(tags.owner, "link b"), create_tag(tags.owner, "link a")]
@@ -270,8 +283,15 @@ def test_a_todo_has_many_tags_and_a_tag_many_todos(tags: Site) -> None:
     expect_none(tags.owner.http.delete(url), "Tag not found.")
     assert tags.owner.http.delete(f"/api/tags/{both[1]['id']}").status_code == 204
     assert [tags.owner.http.get(f"/api/todos/{todo['id']}/tags").json() for todo in todos] == [[], [both[0]]]
-    assert tags.owner.http.delete(f"/api/todos/{todos[1]['id']}").status_code == 204
-    assert tags.copy.database.execute("SELECT FROM todotag WHERE tag_id = %s", (both[0]["id"],)) == []
+    last, link = f"/api/todos/{todos[1]['id']}", f"tags/{both[0]['id']}"
+    assert tags.owner.http.delete(last).status_code == 204
+    for verb, path in (("GET", "tags"), ("PUT", link), ("DELETE", link)):
+        expect_problem(tags.owner.http.request(verb, f"{last}/{path}"), 404, "Not Found")
+    assert tags.owner.http.post(f"/api/trash/{todos[1]['id']}/restore").status_code == 200
+    assert tags.owner.http.get(f"{last}/tags").json() == [both[0]], "the trash keeps the tags"
+    for path in (last, f"/api/trash/{todos[1]['id']}"):
+        assert tags.owner.http.delete(path).status_code == 204
+    assert tags.copy.database.execute("SELECT todo_id FROM todotag WHERE tag_id = %s", (both[0]["id"],)) == []
 
 
 def test_the_pages_contain_every_tag_once(tags: Site) -> None:
@@ -341,7 +361,7 @@ def test_a_deleted_user_has_no_tags(tags: Site) -> None:
     tag, todo = create_tag(tags.leaver, "left"), tags.leaver.create()
     assert tags.leaver.http.put(f"/api/todos/{todo['id']}/tags/{tag['id']}").status_code == 204
     tags.copy.database.execute('DELETE FROM "user" WHERE id = %s', (tags.leaver.id,))
-    assert tags.copy.database.execute("SELECT FROM tag WHERE user_id = %s", (tags.leaver.id,)) == []
+    assert tags.copy.database.execute("SELECT id FROM tag WHERE user_id = %s", (tags.leaver.id,)) == []
     expect_unauthorized(tags.leaver.http.post("/api/tags", json={"name": "late"}), "no longer exists")
 
 
@@ -363,6 +383,7 @@ def backlog(new_copy: NewCopy) -> Iterator[Site]:
     # Code that the page describes, and does not recommend.
     (copy.root / "extended.py").write_text("""
 from contextlib import suppress
+from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
@@ -372,7 +393,7 @@ from crud.todo import create_todo
 from db import SessionDep
 from errors import Conflict
 from main import app
-from models.todo import Todo, TodoCreate
+from models.todo import Todo, TodoCreate, TodoRead
 
 
 @app.post("/savepoint")
@@ -390,6 +411,24 @@ def no_savepoint(user: CurrentUser, session: SessionDep) -> None:
         with suppress(IntegrityError):
             session.add(Todo(id=todo.id, user_id=user.id, title="second"))
             session.flush()
+
+
+@app.post("/orm")
+def by_the_orm(user: CurrentUser, session: SessionDep) -> list[TodoRead]:
+    todo = Todo(user_id=user.id, title="by the ORM", completed=True)
+    session.add(todo)
+    found = []
+    for completed in (True, False, True):
+        todo.completed = completed
+        session.flush()
+        session.refresh(todo)
+        found.append(TodoRead.model_validate(todo))
+    return found
+
+
+@app.delete("/orm/{todo_id}")
+def delete_by_the_orm(user: CurrentUser, session: SessionDep, todo_id: UUID) -> None:
+    session.delete(session.get_one(Todo, (user.id, todo_id)))
 """)
     with served(copy, "extended:app") as site:
         yield site
@@ -418,14 +457,16 @@ def test_splitting_a_todo_does_everything_or_nothing(backlog: Site) -> None:
 
 def test_nothing_remains_of_a_transaction_whose_connection_is_lost(backlog: Site) -> None:
     database, todo = backlog.copy.database, backlog.owner.create("Lost")
-    before = backlog.rows()
-    with ThreadPoolExecutor() as pool, closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
-        cursor.execute("SELECT FROM todo WHERE id = %s FOR UPDATE", (todo["id"],))
-        url = f"/api/backlog/{todo['id']}/split"
+    before, url = backlog.rows(), f"/api/backlog/{todo['id']}/split"
+    database.execute("""
+        CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(9); RETURN NEW; END';
+        CREATE TRIGGER sleep BEFORE INSERT ON todo FOR EACH ROW WHEN (NEW.title = 'Part') EXECUTE FUNCTION sleep()""")
+    with ThreadPoolExecutor() as pool:
         answer = pool.submit(backlog.owner.http.post, url, json=[{"title": "Part"}])
-        waits = "query ~ 'DELETE' AND wait_event_type = 'Lock'"
-        wait_for(lambda: database.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {waits}"))
+        sleeps = "wait_event = 'PgSleep' AND datname = current_database()"
+        wait_for(lambda: database.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {sleeps}"))
         expect_unavailable(answer.result(), "The database")
+    database.execute("DROP FUNCTION sleep CASCADE")
     assert backlog.rows() == before
     assert backlog.owner.http.post(url, json=[{"title": "Part"}]).status_code == 200
 
@@ -439,15 +480,10 @@ def test_concurrent_calls_complete_different_todos(backlog: Site) -> None:
     backlog.stranger.create("The oldest of all")
     todos = [backlog.owner.create(f"todo {number}") for number in range(8)]
 
-    with closing(psycopg2.connect(backlog.copy.database.url)) as other, other.cursor() as cursor:
-        cursor.execute("SELECT FROM todo WHERE id = %s FOR UPDATE", (todos[0]["id"],))
-        answer = backlog.owner.http.post(url)
-    assert answer.status_code == 200
-    assert (answer.json()["title"], answer.json()["completed"]) == ("todo 1", True), "todo 0 is locked"
-    with ThreadPoolExecutor(7) as pool:
-        answers = list(pool.map(lambda _: backlog.owner.http.post(url), range(7)))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: backlog.owner.http.post(url), range(8)))
     completed = sorted(answer.json()["title"] for answer in answers)
-    assert completed == [todo["title"] for todo in (todos[0], *todos[2:])]
+    assert completed == [todo["title"] for todo in todos]
     expect_none(backlog.owner.http.post(url))
     assert backlog.rows("completed") == [True] * 8
 
@@ -466,6 +502,72 @@ def test_an_import_with_a_known_key_stores_nothing(backlog: Site) -> None:
     nobody = backlog.api.client(backlog.copy.issuer.token(new_user_id()))
     with nobody as http:
         expect_unauthorized(http.post(url, json={"1": "One"}), "no longer exists")
+
+
+@contextmanager
+def held_writes(site: Site) -> Iterator[Callable[[int], object]]:
+    """Let the owner's writes wait until the block ends. Yield a function that waits until so many of them do."""
+    waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"
+    with closing(psycopg2.connect(site.copy.database.url)) as other, other.cursor() as cursor:
+        cursor.execute("SELECT todo_next_version(%s)", (site.owner.id,))
+        yield lambda number: wait_for(lambda: len(site.copy.database.execute(waiting)) == number)
+
+
+def test_a_todo_is_split_once_by_concurrent_calls(backlog: Site) -> None:
+    url = f"/api/backlog/{backlog.owner.create('Once')['id']}/split"
+    with ThreadPoolExecutor() as pool:
+        with held_writes(backlog) as wait_until:
+            answers = [pool.submit(backlog.owner.http.post, url, json=[{"title": "The part"}]) for _ in range(2)]
+            wait_until(2)
+        assert sorted(answer.result().status_code for answer in answers) == [200, 404]
+    assert backlog.rows().count("The part") == 1
+
+
+def test_a_change_and_a_transaction_of_one_todo_are_no_deadlock(backlog: Site) -> None:
+    todos = backlog.owner.http
+    while todos.post("/api/backlog/next").status_code == 200:
+        pass
+    todo = backlog.owner.create("The only open one")["id"]
+    with ThreadPoolExecutor() as pool:
+        with held_writes(backlog) as wait_until:
+            change = pool.submit(todos.patch, f"/api/todos/{todo}", json={"description": "changed"})
+            wait_until(1)
+            completion = pool.submit(todos.post, "/api/backlog/next")
+            wait_until(2)
+        assert (change.result().status_code, completion.result().status_code) == (200, 200)
+    completed = todos.get(f"/api/todos/{todo}").json()
+    assert completed == completion.result().json()
+    assert (completed["completed"], completed["description"]) == (True, "changed")
+
+
+def changes_since(person: Person, token: str = "") -> dict[str, Any]:
+    """Return what has changed since a token, or everything."""
+    answer = person.http.get("/api/changes", params={"limit": 500} | ({"since": token} if token else {}))
+    assert answer.status_code == 200
+    changes: dict[str, Any] = answer.json()
+    return changes
+
+
+def test_changes_by_the_orm_have_versions_and_times(backlog: Site) -> None:
+    before = changes_since(backlog.owner)["next"]
+    made, opened, completed = backlog.owner.http.post("/orm").json()
+    assert made["version"] < opened["version"] < completed["version"]
+    assert [made["updated_at"], opened["completed_at"]] == [None, None]
+    assert made["completed_at"] == made["created_at"]
+    assert completed["completed_at"] == completed["updated_at"] == opened["updated_at"]
+    assert backlog.owner.http.get(f"/api/todos/{made['id']}").json() == completed
+    changes = changes_since(backlog.owner, before)
+    assert (changes["todos"], changes["gone"]) == ([completed], [])
+
+
+def test_a_todo_that_the_orm_deletes_is_gone_for_good(backlog: Site) -> None:
+    todo = backlog.owner.create("deleted by the ORM")
+    token = changes_since(backlog.owner)["next"]
+    assert backlog.owner.http.delete(f"/orm/{todo['id']}").status_code == 200
+    expect_none(backlog.owner.http.get(f"/api/todos/{todo['id']}"))
+    changes = changes_since(backlog.owner, token)
+    assert (changes["todos"], changes["gone"]) == ([], [todo["id"]])
+    assert todo["id"] not in {deleted["id"] for deleted in backlog.owner.http.get("/api/trash").json()}
 
 
 def test_a_transaction_continues_after_its_savepoint(backlog: Site) -> None:
@@ -582,7 +684,9 @@ def test_a_summary_replaces_the_description(summaries: Site, service: Service) -
     assert service.calls == []
     answer = summaries.owner.http.post(url)
     assert answer.status_code == 200
-    assert answer.json() == todo | {"description": "Short", "updated_at": answer.json()["updated_at"]}
+    changed = {name: answer.json()[name] for name in ("version", "updated_at")}
+    assert changed["version"] > todo["version"]
+    assert answer.json() == todo | {"description": "Short"} | changed
     assert service.calls == ['{"text":"To the sea, by train"}']
 
 

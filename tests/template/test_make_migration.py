@@ -1,17 +1,20 @@
 """`make migration` writes files that run, on one copy of the project with a field of each type."""
 
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.conftest import Database
-from tests.expect import expect_unavailable
+from tests.expect import expect_invalid, expect_problem, expect_unavailable
 from tests.issuer import Issuer
 from tests.live import ROOT, environment, running
 from tests.test_stacks import STACKS
@@ -32,16 +35,60 @@ FIELDS = """    priority: int = Field(default=0, sa_column_kwargs={"server_defau
     slug: str | None = Field(default=None, unique=True)
     due: datetime | None = None
     tags: list[str] = Field(default_factory=list, sa_type=ARRAY(Text), sa_column_kwargs={"server_default": "{}"})
+    starred: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    ratio: float = Field(default=0.5, sa_column_kwargs={"server_default": text("0.5")})
+    price: Decimal | None = Field(default=None, max_digits=10, decimal_places=2)
+    day: date | None = None
+    clock: time | None = None
+    span: timedelta | None = None
+    raw: bytes | None = None
+    kind: Kind | None = Field(
+        default=None, sa_type=EnumType(Kind, values_callable=lambda kind: [one.value for one in kind])
+    )
+    sizes: list[Size] = Field(
+        default_factory=list, sa_type=ARRAY(EnumType(Size)), sa_column_kwargs={"server_default": "{}"}
+    )
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, sa_column_kwargs={"server_default": text("'{}'")})
+    more: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    owner: str | None = None
+    place_id: UUID | None = Field(default=None, foreign_key="place.id", ondelete="SET NULL")
 """
+SENT = """    priority: int = 0
+    level: Level = Level.LOW
+    size: Size | None = None
+    reviewer_id: UserIdText | None = None
+    label_id: int | None = None
+    slug: str | None = None
+    due: Moment | None = None
+    tags: list[str] = Field(default_factory=list)
+    starred: bool = False
+    ratio: float = 0.5
+    price: Decimal | None = None
+    day: date | None = None
+    clock: time | None = None
+    span: timedelta | None = None
+    raw: bytes | None = None
+    kind: Kind | None = None
+    sizes: list[Size] = Field(default_factory=list)
+    data: dict[str, Any] = Field(default_factory=dict)
+    more: dict[str, Any] | None = None
+    owner: str | None = None
+    place_id: UUID | None = None
+"""
+READ = re.sub(r" = .*", "", SENT).replace("Moment", "datetime")
 ARGUMENTS = """        Index("todo_open_idx", "user_id", postgresql_where=text("NOT completed")),
         Index("todo_title_idx", text("lower(title)")),
         UniqueConstraint("user_id", "priority", "id"),
         CheckConstraint("priority < 9", name="todo_priority_check"),
 """
-IMPORTS = """from enum import StrEnum
+IMPORTS = """from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, UniqueConstraint
+from sqlalchemy import ARRAY, JSON, CheckConstraint, UniqueConstraint
+from sqlalchemy import Enum as EnumType
+from sqlalchemy.dialects.postgresql import JSONB
 
 from models.note import Level
 from models.user import USER_ID_COLUMN_TYPE, USER_TABLE, UserId
@@ -53,14 +100,28 @@ SIZE = '''class Size(StrEnum):
     LARGE = "large"
 
 
+class Kind(StrEnum):
+    """A kind, whose values are stored."""
+
+    WORK = "at work"
+    HOME = "at home"
+
+
+class Place(Owned, table=True):
+    """A table with an id that is a UUID."""
+
+    id: UUID = Field(default=None, primary_key=True, sa_column_kwargs={"server_default": text("gen_random_uuid()")})
+
+
 '''
 CHANGES = {
     "from uuid import UUID\n": IMPORTS,
     "class Todo(Owned, table=True):\n": f"{SIZE}class Todo(Owned, table=True):\n",
     "    __table_args__ = (\n": f"    __table_args__ = (\n{ARGUMENTS}",
-    "    updated_at: datetime | None = None\n": f"    updated_at: datetime | None = None\n{FIELDS}",
-    f"    {COMPLETED} = False\n": f"    {COMPLETED} = False\n    priority: int = 0\n",
-    f"    {COMPLETED}\n": f"    {COMPLETED}\n    priority: int\n",
+    "    purged_at: datetime | None = None\n": f"    purged_at: datetime | None = None\n{FIELDS}",
+    f"    {COMPLETED} = False\n": f"    {COMPLETED} = False\n{SENT}",
+    f"    {COMPLETED} = OMITTED\n": f"    {COMPLETED} = OMITTED\n{SENT}",
+    f"    {COMPLETED}\n": f"    {COMPLETED}\n{READ}",
 }
 """Lines of models/todo.py, and what a team makes of them."""
 
@@ -128,7 +189,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 def written(copy: Copy) -> Copy:
     answer = copy.run("-m", "dev", "migration", "add everything")
     assert answer == (
-        "Wrote db/migrations/versions/0002_add_everything.py. Read it, and then run make migrate."
+        "Wrote db/migrations/versions/0003_add_everything.py. Read it, and then run make migrate."
         " The embedded database needs no make migrate: make run applies it at the next start.\n"
     )
     return copy
@@ -136,7 +197,7 @@ def written(copy: Copy) -> Copy:
 
 @pytest.fixture(scope="module")
 def database(new_database: Callable[..., Database], copy: Copy) -> Database:
-    """A database at version 0001, with a row in `todo`."""
+    """A database at version 0002, with a row in `todo`."""
     database = new_database()
     subprocess.run(
         [sys.executable, "-m", "db"],
@@ -151,12 +212,12 @@ def database(new_database: Callable[..., Database], copy: Copy) -> Database:
 
 @pytest.fixture(scope="module")
 def migrated(written: Copy, database: Database) -> Copy:
-    assert "version 0002" in written.run("-m", "db", DATABASE_URL=database.api_url)
+    assert "version 0003" in written.run("-m", "db", DATABASE_URL=database.api_url)
     return written
 
 
 def test_the_file_names_no_type_of_sqlmodel(written: Copy) -> None:
-    code = written.file("0002").read_text()
+    code = written.file("0003").read_text()
     assert "sqlmodel" not in code
     assert "UTCDateTime" not in code
     assert "# ###" not in code
@@ -219,6 +280,15 @@ print("All values were read as they were stored.")
 """
 
 
+def test_what_refers_to_a_todo_goes_with_it(migrated: Copy, database: Database) -> None:
+    assert migrated
+    (key,) = database.execute(
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'todo_note'::regclass AND contype = 'f'"
+        " AND confrelid = 'todo'::regclass"
+    )
+    assert key == ("FOREIGN KEY (user_id, todo_id) REFERENCES todo(user_id, id) ON DELETE CASCADE",)
+
+
 def test_each_type_is_stored_and_read(migrated: Copy, database: Database) -> None:
     assert "All values were read" in migrated.run("-c", ROW, DATABASE_URL=database.api_url)
 
@@ -234,19 +304,186 @@ def test_the_api_serves_the_new_field(migrated: Copy, database: Database, issuer
         assert "priority" in answer["required"]
 
         database.execute("ALTER TABLE note RENAME TO moved")
-        expect_unavailable(http.get("/ready"), "There is no table note, and the schema is at version 0002.")
+        expect_unavailable(http.get("/ready"), "There is no table note, and the schema is at version 0003.")
         database.execute("ALTER TABLE moved RENAME TO note")
+
+
+FIRST: dict[str, object] = {
+    "description": "Two litres",
+    "completed": True,
+    "priority": 1,
+    "level": "high",
+    "size": "large",
+    "reviewer_id": "another",
+    "due": "2026-11-24T08:00:00Z",
+    "tags": ["x", 'it\'s, "y" {z}'],
+    "starred": True,
+    "ratio": 0.1,
+    "price": "12.30",
+    "day": "2026-11-24",
+    "clock": "09:30:00",
+    "span": "P2DT3.5S",
+    "raw": "é",
+    "kind": "at work",
+    "sizes": ["small", "large"],
+    "data": {"b": [1.5, None, "é"], "a": {}},
+    "more": {"b": [1.5, None, "é"], "a": {}},
+    "owner": "it's 50%",
+}
+SECOND: dict[str, object] = {
+    "description": None,
+    "completed": False,
+    "priority": 2,
+    "level": "low",
+    "size": None,
+    "reviewer_id": None,
+    "due": None,
+    "tags": [],
+    "starred": False,
+    "ratio": -1e300,
+    "price": None,
+    "day": None,
+    "clock": None,
+    "span": "-P1DT1H",
+    "raw": None,
+    "kind": None,
+    "sizes": [],
+    "data": {},
+    "more": None,
+    "owner": None,
+}
+"""Two values for each field that clients send, beside the keys and the title."""
+
+
+@pytest.fixture(scope="module")
+def http(migrated: Copy, database: Database, issuer: Issuer) -> Iterator[httpx.Client]:
+    """A client of the copy, whose user has nothing yet."""
+    database.add_user("another")
+    with (
+        running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin, PYTHONPATH=str(migrated.root)) as api,
+        api.client(issuer.token("another")) as http,
+    ):
+        yield http
+
+
+@pytest.fixture(scope="module")
+def keys(migrated: Copy, database: Database) -> dict[str, Any]:
+    """Insert rows to which a todo can refer."""
+    assert migrated
+    ((label,),) = database.execute("INSERT INTO label (user_id) VALUES ('somebody') RETURNING id")
+    ((place,),) = database.execute("INSERT INTO place (user_id) VALUES ('somebody') RETURNING id::text")
+    return {"label_id": label, "place_id": place}
+
+
+def sent(answer: httpx.Response, status: int, values: dict[str, Any]) -> dict[str, Any]:
+    """Assert that an answer is a todo with these values, and return it."""
+    assert answer.status_code == status, answer.text
+    todo: dict[str, Any] = answer.json()
+    assert {name: todo[name] for name in values} == values
+    assert answer.headers["etag"] == f'W/"{todo["version"]}"'
+    return todo
+
+
+def test_post_and_put_set_fields_of_each_type(http: httpx.Client, keys: dict[str, Any]) -> None:
+    first = {"title": "sent", "slug": "post", **FIRST, **keys}
+    key = {"Idempotency-Key": "one"}
+    made = sent(http.post("/api/todos", json=first, headers=key), 201, first)
+    assert sent(http.post("/api/todos", json=first, headers=key), 200, first) == made
+    url = f"/api/todos/{made['id']}"
+    assert sent(http.put(url, json=first), 200, first) == made, "the same content makes no version"
+    second = {"title": "put", "slug": None, **SECOND, "label_id": None, "place_id": None}
+    put = sent(http.put(url, json=second), 200, second)
+    assert put["version"] > made["version"]
+    assert sent(http.put(url, json=second), 200, second) == put
+
+    new, third = f"/api/todos/{uuid4()}", first | {"slug": "put"}
+    todo = sent(http.put(new, json=third), 201, third)
+    assert sent(http.put(new, json=third, headers={"If-None-Match": "*"}), 200, third) == todo
+    assert http.get(new).json() == todo
+    usual = sent(http.put(new, json={"title": "usual"}), 200, {"title": "usual", "priority": 0, "level": "low"})
+    assert (usual["ratio"], usual["tags"], usual["data"], usual["more"]) == (0.5, [], {}, None)
+
+    typed = {"Content-Type": "application/json"}
+    assert http.put(new, content='{"title": "x", "ratio": NaN}', headers=typed).status_code == 200
+    expect_invalid(http.put(new, content='{"title": "x", "data": {"a": NaN}}', headers=typed), [])
+    sent(http.patch(url, json={"slug": "taken"}), 200, {"slug": "taken"})
+    again, before = {"title": "again", "slug": "taken"}, http.get("/api/todos").json()
+    expect_problem(http.put(new, json=again), 409, "Conflict")
+    puts = [{"id": str(uuid4()), "title": "free"}, {"id": str(uuid4()), **again}]
+    expect_problem(http.post("/api/batch", json={"put": puts}), 409, "Conflict")
+    assert http.get("/api/todos").json() == before
+    made = sent(http.post("/api/todos", json={"title": "second", **SECOND}), 201, SECOND)
+    assert sent(http.put(f"/api/todos/{made['id']}", json={"title": "second", **SECOND}), 200, SECOND) == made
+
+
+def test_patches_set_fields_of_each_type(http: httpx.Client, keys: dict[str, Any]) -> None:
+    todo = http.post("/api/todos", json={"title": "patched"}).json()
+    url, many = f"/api/todos/{todo['id']}", f"/api/todos?id={todo['id']}"
+    for values in (FIRST | keys, SECOND | {"label_id": None, "place_id": None}):
+        for name, value in values.items():
+            match = {"If-Match": f'W/"{todo["version"]}"'}
+            changed = sent(http.patch(url, json={name: value}, headers=match), 200, {name: value})
+            assert sent(http.patch(url, json={name: value}, headers=match), 200, {}) == changed, "the answer was lost"
+            answer = http.patch(many, json={name: value})
+            assert (answer.status_code, answer.json()) == (200, {"changed": 1})
+            todo = http.get(url).json()
+            assert todo | {"version": 0, "updated_at": ""} == changed | {"version": 0, "updated_at": ""}
+        answer = http.patch(many, json=values)
+        assert (answer.status_code, answer.json()) == (200, {"changed": 1})
+        todo = sent(http.get(url), 200, values)
+
+
+def test_a_batch_sets_fields_of_each_type(http: httpx.Client, keys: dict[str, Any]) -> None:
+    since = http.get("/api/changes?limit=500").json()["next"]
+    one, other = str(uuid4()), str(uuid4())
+    put = [{"id": one, "title": "one", **FIRST, **keys}, {"id": other, "title": "other", **SECOND}]
+
+    def apply(statuses: list[int]) -> list[int]:
+        results = http.post("/api/batch", json={"put": put}).json()["results"]
+        assert [result["status"] for result in results] == statuses, results
+        return [result["version"] for result in results]
+
+    versions = apply([201, 201])
+    assert apply([200, 200]) == versions, "the same batch does nothing the second time"
+    todos = {todo["id"]: todo for todo in http.get(f"/api/changes?since={since}").json()["todos"]}
+    assert [{name: todos[item["id"]][name] for name in item} for item in put] == put
+    put = [{"title": "changed", **SECOND, "id": one}, {"title": "changed", **FIRST, **keys, "id": other}]
+    assert min(apply([200, 200])) > max(versions)
+    todos = {todo["id"]: todo for todo in http.get(f"/api/changes?since={since}").json()["todos"]}
+    assert [{name: todos[item["id"]][name] for name in item} for item in put] == put
+
+
+def test_the_trash_keeps_fields_of_each_type_and_a_purge_erases_them(
+    http: httpx.Client, database: Database, keys: dict[str, Any]
+) -> None:
+    values = {"title": "deleted", "slug": "deleted", **FIRST, **keys}
+    todo = sent(http.post("/api/todos", json=values), 201, values)
+    url, trash = f"/api/todos/{todo['id']}", f"/api/trash/{todo['id']}"
+    assert http.delete(url).status_code == 204
+    assert {name: http.get("/api/trash").json()[0][name] for name in values} == values
+    sent(http.post(f"{trash}/restore"), 200, values)
+    assert http.delete(url).status_code == 204
+    assert http.delete(trash).status_code == 204
+    assert http.get("/api/changes?limit=500").json()["gone"] == []
+    server = {"id", "user_id", "version", "created_at", "updated_at", "deleted_at", "purged_at"}
+    ((row, usual),) = database.execute(
+        "WITH usual AS (INSERT INTO todo (user_id) VALUES ('another') RETURNING to_jsonb(todo) AS row)"
+        " SELECT to_jsonb(todo), usual.row FROM todo, usual WHERE id = %s",
+        (todo["id"],),
+    )
+    assert {name: row[name] for name in row.keys() - server} == {name: usual[name] for name in row.keys() - server}
+    assert sent(http.put(url, json=values), 201, values)["version"] > todo["version"]
 
 
 def test_a_downgrade_removes_all_and_an_upgrade_follows(migrated: Copy, database: Database) -> None:
     types = "SELECT typname FROM pg_type WHERE typtype = 'e' ORDER BY 1"
-    assert database.execute(types) == [("level",), ("mood",), ("odd",), ("size",)]
-    sql = migrated.alembic("downgrade 0001", "upgrade 0001:0002 --sql", DATABASE_URL=database.api_url)
+    assert database.execute(types) == [("kind",), ("level",), ("mood",), ("odd",), ("size",)]
+    sql = migrated.alembic("downgrade 0002", "upgrade 0002:0003 --sql", DATABASE_URL=database.api_url)
     assert sql.count("CREATE TYPE level AS ENUM ('LOW', 'HIGH')") == 1
     assert database.execute(types) == []
     assert database.execute("SELECT to_regclass('note'), to_regclass('label')") == [(None, None)]
     (columns,) = database.execute("SELECT count(*) FROM information_schema.columns WHERE table_name = 'todo'")
-    assert columns == (7,)
+    assert columns == (11,)
     migrated.run("-m", "db", DATABASE_URL=database.api_url)
     assert database.execute("SELECT count(*) FROM todo WHERE title = 'old'") == [(1,)]
 
@@ -254,7 +491,7 @@ def test_a_downgrade_removes_all_and_an_upgrade_follows(migrated: Copy, database
 def test_make_migration_finds_nothing_to_do_again(written: Copy) -> None:
     answer = written.run("-m", "dev", "migration", "again")
     assert answer == "The models and the migrations agree. There is nothing to do.\n"
-    assert not list(written.root.glob("db/migrations/versions/0003*"))
+    assert not list(written.root.glob("db/migrations/versions/0004*"))
 
 
 @pytest.mark.parametrize("stack", ["built-in, serial", "Neon Auth"])
@@ -271,7 +508,7 @@ def test_the_file_has_the_ids_of_each_stack(new_database: Callable[..., Database
     database.execute("INSERT INTO todo (user_id, title, reviewer_id) VALUES (%s, 'x', %s)", (user, user))
     database.execute(f"DELETE FROM {STACKS[stack].table}")
     assert database.execute("SELECT id FROM label UNION ALL SELECT priority FROM todo") == []
-    written.alembic("downgrade 0001", "upgrade head", **settings)
+    written.alembic("downgrade 0002", "upgrade head", **settings)
 
 
 REFUSED = {
@@ -314,7 +551,7 @@ def test_changes_that_cannot_run_are_refused(migrated: Copy, database: Database,
         ")})",
     )
     assert answer == REFUSALS.format(*required * 6)
-    assert not list(changed.root.glob("db/migrations/versions/0003*"))
+    assert not list(changed.root.glob("db/migrations/versions/0004*"))
 
 
 @pytest.mark.parametrize("name", ['a "quoted" name', "a\\b", "two\nlines", "x" * 81])
@@ -343,17 +580,19 @@ def test_fields_and_tables_change_and_go(migrated: Copy, database: Database, tmp
     code = note.read_text()
     code = code[: code.index("class NoteLabel(")] + code[code.index("class NoteLabel(") :].partition("\n\n\n")[2]
     start, end = code.index("class Label("), code.index("class Note(")
+    code = code[: code.index("class TodoNote(")].rstrip() + "\n"
     note.write_text(code[:start] + code[end:])
     label = '    label_id: int | None = Field(default=None, foreign_key="label.id", ondelete="SET NULL")\n'
     changed.change("todo", {label: ""})
     changed.run("-m", "dev", "migration", "change everything")
+    assert changed.file("0004").read_text().count('sa.Column("user_id", USER_ID_COLUMN_TYPE,') == 2  # label, todo_note
 
     migrated.run("-c", ROW, DATABASE_URL=database.api_url)
-    assert "version 0003" in changed.run("-m", "db", DATABASE_URL=database.api_url)
+    assert "version 0004" in changed.run("-m", "db", DATABASE_URL=database.api_url)
     assert database.execute("SELECT optional_number FROM note ORDER BY name") == [(2,), (7,)]
     assert database.execute("SELECT to_regclass('label'), to_regtype('mood')") == [(None, None)]
     database.execute("UPDATE note SET level = 'MEDIUM'")
-    changed.alembic("downgrade 0002", DATABASE_URL=database.api_url)
+    changed.alembic("downgrade 0003", DATABASE_URL=database.api_url)
     assert database.execute("SELECT DISTINCT mood, raw, level FROM note") == [(None, None, "MEDIUM")]
     assert database.execute("SELECT count(*) FROM label") == [(0,)]
     changed.alembic("upgrade head", DATABASE_URL=database.api_url)

@@ -16,19 +16,30 @@ export interface paths {
          * @description List your todos, newest first.
          *
          *     If more follow, the header `Link` has the next page. Todos that are created between two requests
-         *     neither repeat nor hide a todo.
+         *     neither repeat nor hide a todo. The header `ETag` changes with every change of your todos.
          */
         get: operations["list_todos"];
         put?: never;
         /**
          * Create Todo
          * @description Create a todo.
+         *
+         *     A request that is repeated with the same `Idempotency-Key` makes no second todo: 200, with the
+         *     todo as it is now.
          */
         post: operations["create_todo"];
-        delete?: never;
+        /**
+         * Delete Todos
+         * @description Move all todos that match to the trash.
+         */
+        delete: operations["delete_todos"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Update Todos
+         * @description Change the fields that you send, in all todos that match.
+         */
+        patch: operations["update_todos"];
         trace?: never;
     };
     "/api/todos/{todo_id}": {
@@ -43,11 +54,17 @@ export interface paths {
          * @description Get a todo.
          */
         get: operations["get_todo"];
-        put?: never;
+        /**
+         * Put Todo
+         * @description Create a todo with an id that you choose, or replace all its fields.
+         *
+         *     A todo in the trash is restored.
+         */
+        put: operations["put_todo"];
         post?: never;
         /**
          * Delete Todo
-         * @description Delete a todo for good.
+         * @description Move a todo to the trash.
          */
         delete: operations["delete_todo"];
         options?: never;
@@ -73,6 +90,115 @@ export interface paths {
          * @description Complete an open todo, or reopen a completed one. Each call toggles it once, also concurrent calls.
          */
         post: operations["toggle_todo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Trash
+         * @description List the todos in your trash, last deleted first.
+         */
+        get: operations["list_trash"];
+        put?: never;
+        post?: never;
+        /**
+         * Empty Trash
+         * @description Purge all todos in your trash: they are gone for good.
+         */
+        delete: operations["empty_trash"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/trash/{todo_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore Todo
+         * @description Restore a todo from the trash. If it is not there, nothing changes.
+         */
+        post: operations["restore_todo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/trash/{todo_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Purge Todo
+         * @description Purge a todo in your trash: it is gone for good.
+         */
+        delete: operations["purge_todo"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Changes
+         * @description List what has changed since an earlier answer, or everything.
+         *
+         *     `gone` has the ids of the todos that are gone for good. Ask again with `next` as `since`, at once
+         *     if `more` is true. No change is ever skipped, and one may be returned twice.
+         */
+        get: operations["list_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply Batch
+         * @description Create, replace and delete up to 500 todos. Each item has its own status.
+         *
+         *     The same batch sent twice does nothing the second time.
+         */
+        post: operations["apply_batch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -165,6 +291,150 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Batch
+         * @description Puts and deletes, at most 500 together.
+         */
+        Batch: {
+            /**
+             * Put
+             * @description The todos to be created or replaced.
+             * @example [
+             *       {
+             *         "id": "7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968",
+             *         "title": "Buy milk"
+             *       }
+             *     ]
+             */
+            put?: components["schemas"]["TodoPut"][];
+            /**
+             * Delete
+             * @description The todos to be moved to the trash.
+             * @example [
+             *       {
+             *         "base": 7,
+             *         "id": "7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968"
+             *       }
+             *     ]
+             */
+            delete?: components["schemas"]["TodoDelete"][];
+        };
+        /**
+         * BatchResult
+         * @description The result of one item.
+         */
+        BatchResult: {
+            /**
+             * Id
+             * Format: uuid
+             * @description The id of the todo.
+             * @example 7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968
+             */
+            id: string;
+            /**
+             * Status
+             * @description What the single request would have answered.
+             * @example 200
+             */
+            status: number;
+            /**
+             * Version
+             * @description The version of the todo now, null if there is none.
+             * @example 8
+             */
+            version: number | null;
+            /**
+             * Current
+             * @description With 412: the todo as it is.
+             * @example {
+             *       "completed": true,
+             *       "completed_at": "2026-11-24T09:30:00Z",
+             *       "created_at": "2026-11-24T08:00:00Z",
+             *       "deleted_at": "2026-11-24T09:30:00Z",
+             *       "description": "Two litres, and not the one with chocolate.",
+             *       "id": "7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968",
+             *       "title": "Buy milk",
+             *       "updated_at": "2026-11-24T09:30:00Z",
+             *       "user_id": "V1StGXR8Z5jdHi6BmyTkqPz0uWcNa4Lr",
+             *       "version": 7
+             *     }
+             */
+            current?: components["schemas"]["TodoRead"];
+            /**
+             * Errors
+             * @description With 422: the fields that are not valid.
+             * @example [
+             *       {
+             *         "loc": [
+             *           "title"
+             *         ],
+             *         "msg": "Field required",
+             *         "type": "missing"
+             *       }
+             *     ]
+             */
+            errors?: components["schemas"]["InvalidField"][];
+        };
+        /**
+         * BatchResults
+         * @description The results of all items, in the order sent, puts first.
+         */
+        BatchResults: {
+            /**
+             * Results
+             * @description One for each item.
+             * @example [
+             *       {
+             *         "id": "7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968",
+             *         "status": 200,
+             *         "version": 8
+             *       }
+             *     ]
+             */
+            results: components["schemas"]["BatchResult"][];
+        };
+        /**
+         * Changed
+         * @description What a change of several todos has done.
+         */
+        Changed: {
+            /**
+             * Changed
+             * @description The number of todos that matched.
+             * @example 3
+             */
+            changed: number;
+        };
+        /**
+         * Changes
+         * @description What has changed since an earlier answer.
+         */
+        Changes: {
+            /**
+             * Todos
+             * @description The todos as they are now, also those in the trash.
+             * @example []
+             */
+            todos: components["schemas"]["TodoRead"][];
+            /**
+             * Gone
+             * @description The ids of those that are gone for good.
+             * @example []
+             */
+            gone: string[];
+            /**
+             * Next
+             * @description The token for the next request.
+             * @example WyplYdhVWzcsIjAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMCIsMCwxNzk1MDAwMDAwLDFd
+             */
+            next: string;
+            /**
+             * More
+             * @description Whether to ask again at once.
+             * @example false
+             */
+            more: boolean;
+        };
         /**
          * Health
          * @description The state of the process.
@@ -386,6 +656,78 @@ export interface components {
             completed?: boolean;
         };
         /**
+         * TodoDelete
+         * @description A todo to be moved to the trash.
+         */
+        TodoDelete: {
+            /**
+             * Id
+             * Format: uuid
+             * @description The id.
+             * @example 7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968
+             */
+            id: string;
+            /**
+             * Base
+             * @description The version that the client has seen.
+             * @example 7
+             */
+            base?: number | null;
+        };
+        /**
+         * TodoPut
+         * @description A todo with its id, to be created or replaced.
+         * @example {
+         *       "id": "7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968",
+         *       "title": "Buy milk"
+         *     }
+         */
+        TodoPut: {
+            /**
+             * Title
+             * @description What is to be done. Spaces around it are removed.
+             * @example Buy milk
+             */
+            title: string;
+            /**
+             * Description
+             * @description More about it.
+             * @example Two litres, and not the one with chocolate.
+             */
+            description?: string | null;
+            /**
+             * Completed
+             * @description Whether it is done. The default is `false`.
+             * @example false
+             */
+            completed?: boolean;
+            /**
+             * Id
+             * Format: uuid
+             * @description The id, made by the client.
+             * @example 7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968
+             */
+            id: string;
+            /**
+             * Base
+             * @description The version that the client has seen; 0: only create.
+             * @example 7
+             */
+            base?: number | null;
+            /**
+             * Created At
+             * @description When it was created, for an import.
+             * @example 2026-11-24T08:00:00Z
+             */
+            created_at?: string | null;
+            /**
+             * Completed At
+             * @description When it was completed, for an import.
+             * @example null
+             */
+            completed_at?: string | null;
+        };
+        /**
          * TodoRead
          * @description A todo as its owner sees it.
          */
@@ -393,10 +735,17 @@ export interface components {
             /**
              * Id
              * Format: uuid
-             * @description The id, made by the server.
+             * @description The id, made by the server or by the client.
              * @example 7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968
              */
             id: string;
+            /**
+             * Version
+             * Format: int64
+             * @description It rises with every change of the todo, and is its ETag.
+             * @example 7
+             */
+            version: number;
             /**
              * Title
              * @description What is to be done.
@@ -416,6 +765,12 @@ export interface components {
              */
             completed: boolean;
             /**
+             * Completed At
+             * @description When it was completed, null while it is open.
+             * @example null
+             */
+            completed_at: string | null;
+            /**
              * User Id
              * @description The id of its owner.
              * @example V1StGXR8Z5jdHi6BmyTkqPz0uWcNa4Lr
@@ -434,6 +789,12 @@ export interface components {
              * @example 2026-11-24T09:30:00Z
              */
             updated_at: string | null;
+            /**
+             * Deleted At
+             * @description When it was moved to the trash, null if it is not there.
+             * @example null
+             */
+            deleted_at: string | null;
         };
         /**
          * TodoUpdate
@@ -544,6 +905,59 @@ export interface components {
              */
             errors: components["schemas"]["InvalidField"][];
         };
+        /**
+         * VersionMismatchDetails
+         * @description An error with the todo as it is now.
+         */
+        VersionMismatchDetails: {
+            /**
+             * Type
+             * Format: uri-reference
+             * @description The kind of the problem: about:blank, or a path that is documented.
+             * @example about:blank
+             */
+            type: string;
+            /**
+             * Title
+             * @description The phrase of the status.
+             * @example Not Found
+             */
+            title: string;
+            /**
+             * Status
+             * @description The status of the answer.
+             * @example 404
+             */
+            status: number;
+            /**
+             * Detail
+             * @description A sentence for a person.
+             * @example Todo not found.
+             */
+            detail: string;
+            /**
+             * Request Id
+             * @description The header X-Request-ID of the answer.
+             * @example 4bf92f3577b34da6a3ce929d0e0e4736
+             */
+            request_id: string;
+            /**
+             * @description The todo as it is now.
+             * @example {
+             *       "completed": true,
+             *       "completed_at": "2026-11-24T09:30:00Z",
+             *       "created_at": "2026-11-24T08:00:00Z",
+             *       "deleted_at": "2026-11-24T09:30:00Z",
+             *       "description": "Two litres, and not the one with chocolate.",
+             *       "id": "7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968",
+             *       "title": "Buy milk",
+             *       "updated_at": "2026-11-24T09:30:00Z",
+             *       "user_id": "V1StGXR8Z5jdHi6BmyTkqPz0uWcNa4Lr",
+             *       "version": 7
+             *     }
+             */
+            current: components["schemas"]["TodoRead"];
+        };
     };
     responses: {
         /** @description There is no token, or it is not valid. */
@@ -560,6 +974,26 @@ export interface components {
         };
         /** @description There is nothing of that id that belongs to you. */
         NotFound: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDetails"];
+            };
+        };
+        /** @description The request conflicts with what is stored already. */
+        Conflict: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemDetails"];
+            };
+        };
+        /** @description What the request names is gone for good. */
+        Gone: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
                 [name: string]: unknown;
@@ -658,7 +1092,10 @@ export interface operations {
                 /** @description The number of todos to leave out; not with `cursor`. */
                 skip?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETags of the versions that the client has. If the current one is among them: 304. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -669,12 +1106,24 @@ export interface operations {
                 headers: {
                     /** @description The next page, as rel="next", if more follow (RFC 8288). */
                     Link?: string;
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TodoRead"][];
                 };
+            };
+            /** @description The client has this version. */
+            304: {
+                headers: {
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             401: components["responses"]["Unauthorized"];
             413: components["responses"]["ContentTooLarge"];
@@ -687,7 +1136,10 @@ export interface operations {
     create_todo: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text that you choose for this todo. A request that is repeated with it makes no other. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -697,11 +1149,27 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description The todo that this key made before, as it is now. */
+            200: {
+                headers: {
+                    /** @description The path of the todo. */
+                    Location?: string;
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TodoRead"];
+                };
+            };
+            /** @description The new todo. */
             201: {
                 headers: {
-                    /** @description The path of the new todo. */
+                    /** @description The path of the todo. */
                     Location?: string;
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
@@ -710,6 +1178,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            410: components["responses"]["Gone"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
@@ -718,14 +1187,18 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    get_todo: {
+    delete_todos: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The id of the todo. */
-                todo_id: string;
+            query?: {
+                /** @description The ids of the todos. */
+                id?: string[];
+                /** @description Only completed ones, or only open ones. */
+                completed?: boolean;
+                /** @description If more todos match, none is changed. */
+                max?: number;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -737,8 +1210,94 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    update_todos: {
+        parameters: {
+            query?: {
+                /** @description The ids of the todos. */
+                id?: string[];
+                /** @description Only completed ones, or only open ones. */
+                completed?: boolean;
+                /** @description If more todos match, none is changed. */
+                max?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TodoUpdate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_todo: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETags of the versions that the client has. If the current one is among them: 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description The id of the todo. */
+                todo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json": components["schemas"]["TodoRead"];
                 };
+            };
+            /** @description The client has this version. */
+            304: {
+                headers: {
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
@@ -749,10 +1308,341 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    put_todo: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETags of the versions that may be changed. If the todo has another one: 412. */
+                "If-Match"?: string;
+                /** @description `*`: only create. If there is such a todo: 412. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description The id of the todo. */
+                todo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TodoCreate"];
+            };
+        };
+        responses: {
+            /** @description The todo, which was there before. */
+            200: {
+                headers: {
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TodoRead"];
+                };
+            };
+            /** @description The new todo. */
+            201: {
+                headers: {
+                    /** @description The path of the todo. */
+                    Location?: string;
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TodoRead"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description The todo has another version than the request names. */
+            412: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["VersionMismatchDetails"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     delete_todo: {
         parameters: {
             query?: never;
+            header?: {
+                /** @description The ETags of the versions that may be changed. If the todo has another one: 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The id of the todo. */
+                todo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description The todo has another version than the request names. */
+            412: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["VersionMismatchDetails"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    update_todo: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETags of the versions that may be changed. If the todo has another one: 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The id of the todo. */
+                todo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TodoUpdate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TodoRead"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description The todo has another version than the request names. */
+            412: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["VersionMismatchDetails"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    toggle_todo: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETags of the versions that may be changed. If the todo has another one: 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The id of the todo. */
+                todo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TodoRead"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description The todo has another version than the request names. */
+            412: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["VersionMismatchDetails"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    list_trash: {
+        parameters: {
+            query?: {
+                /** @description The largest number of todos. */
+                limit?: number;
+                /** @description Where the page before ended: see the header `Link`. It is opaque. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The ETags of the versions that the client has. If the current one is among them: 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The next page, as rel="next", if more follow (RFC 8288). */
+                    Link?: string;
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TodoRead"][];
+                };
+            };
+            /** @description The client has this version. */
+            304: {
+                headers: {
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthorized"];
+            413: components["responses"]["ContentTooLarge"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    empty_trash: {
+        parameters: {
+            query?: never;
             header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthorized"];
+            413: components["responses"]["ContentTooLarge"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    restore_todo: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETags of the versions that may be changed. If the todo has another one: 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The id of the todo. */
+                todo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TodoRead"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description The todo has another version than the request names. */
+            412: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["VersionMismatchDetails"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    purge_todo: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETags of the versions that may be changed. If the todo has another one: 412. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The id of the todo. */
                 todo_id: string;
@@ -771,57 +1661,33 @@ export interface operations {
             };
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
-            413: components["responses"]["ContentTooLarge"];
-            422: components["responses"]["UnprocessableContent"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
-    update_todo: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The id of the todo. */
-                todo_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TodoUpdate"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
+            /** @description The todo has another version than the request names. */
+            412: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TodoRead"];
+                    "application/problem+json": components["schemas"]["VersionMismatchDetails"];
                 };
             };
-            401: components["responses"]["Unauthorized"];
-            404: components["responses"]["NotFound"];
             413: components["responses"]["ContentTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    toggle_todo: {
+    list_changes: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The id of the todo. */
-                todo_id: string;
+            query?: {
+                /** @description `next` of an earlier answer. */
+                since?: string;
+                /** @description The largest number of todos and of ids together. */
+                limit?: number;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -833,12 +1699,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TodoRead"];
+                    "application/json": components["schemas"]["Changes"];
                 };
             };
             401: components["responses"]["Unauthorized"];
-            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
             413: components["responses"]["ContentTooLarge"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    apply_batch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Batch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchResults"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];

@@ -232,7 +232,13 @@ describe("the example", { concurrency: false }, () => {
     await page.getByRole("button", { name: "Delete “Call the bank”" }).press("Enter");
     assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("type")), "checkbox");
     await page.getByText("Deleted “Call the bank”.").waitFor({ state: "hidden" });
-    await eventually(async () => assert.equal((await stage.sql("SELECT FROM todo")).length, 2));
+    await eventually(async () => {
+      const todos = await stage.sql("SELECT title FROM todo WHERE deleted_at IS NULL ORDER BY title");
+      assert.deepEqual(todos, [{ title: "Buy oat milk" }, { title: "Water the plants" }]);
+      // The API keeps a deleted todo in the trash.
+      const trash = await stage.sql("SELECT title FROM todo WHERE deleted_at IS NOT NULL AND purged_at IS NULL");
+      assert.deepEqual(trash, [{ title: "Call the bank" }]);
+    });
     ada.seesNoError();
   });
 
@@ -240,7 +246,9 @@ describe("the example", { concurrency: false }, () => {
     await page.getByRole("button", { name: "Delete “Water the plants”" }).click();
     await ada.sees("Buy oat milk");
     await page.reload();
-    await eventually(async () => assert.equal((await stage.sql("SELECT FROM todo")).length, 1));
+    await eventually(async () => {
+      assert.deepEqual(await stage.sql("SELECT title FROM todo WHERE deleted_at IS NULL"), [{ title: "Buy oat milk" }]);
+    });
     await page.reload();
     await ada.sees("Buy oat milk");
     ada.seesNoError();

@@ -1,0 +1,206 @@
+"""A statement of SQLAlchemy's that is compiled once, and how it is executed."""
+
+from copy import copy
+from time import monotonic
+from typing import Any
+
+import psycopg2
+from pydantic import BaseModel
+from sqlalchemy import Column, Insert, ScalarSelect, Table, UpdateBase, literal_column
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import visitors
+from sqlmodel import Session
+
+from config import settings
+from db.engine import Lease, pool
+from db.errors import was_lost
+from db.plain_read import is_plain_read
+from db.session import RequestSession
+from db.telemetry import statement as measured
+from db.waiting import Waiting, budget, remaining, statement_limit
+from models.user import refuse_writes
+
+
+class Compiled:
+    """A statement that is compiled once. `Statement` documents the other arguments.
+
+    Args:
+        read: the class whose fields are columns.
+        further: the names of all other columns.
+    """
+
+    def __init__(
+        self,
+        read: type[BaseModel],
+        statement: Any,
+        further: tuple[str, ...] = (),
+        *,
+        first: Any = None,
+        repeats: bool = False,
+        one_at_a_time: bool = False,
+    ) -> None:
+        for part in visitors.iterate(statement):
+            if isinstance(part, UpdateBase):
+                refuse_writes(part)
+        self._statement = _correlate(statement)
+        self._first = first
+        self.names = [column.name for column in statement.exported_columns]
+        names = [*read.model_fields, *further]
+        if set(names) != set(self.names) or len(names) != len(self.names):
+            raise TypeError(f"the columns {self.names} are not the fields of {read.__name__}: {names}")
+        self._compile()
+        _require_tests(self._statement, self._text)
+        self._repeats = repeats or (first is None and is_plain_read(self._text))
+        self._one_at_a_time = one_at_a_time
+
+    def _compile(self) -> None:
+        dialect = pool.dialect
+        compiled = self._statement.compile(dialect=dialect)
+        defaults = [*compiled.insert_prefetch, *compiled.update_prefetch]
+        # A text that depends on the values, and defaults in Python, are for SQLAlchemy to handle.
+        self._is_simple = not (compiled.post_compile_params or compiled.literal_execute_params or defaults)
+        first = [] if self._first is None else [self._first.compile(dialect=dialect)]
+        self._text = str(compiled)
+        self._sql = "; ".join([*map(str, first), self._text])
+        self._constants: dict[str, Any] = {}
+        self._parameters = []
+        for bind, name in [*compiled.bind_names.items(), *(item for one in first for item in one.bind_names.items())]:
+            convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            if bind.required:
+                self._parameters.append((name, bind.key, convert))
+            elif bind.key not in {column.key for column in defaults}:
+                self._constants[name] = convert(bind.value) if convert else bind.value
+        self._keys = {key for _, key, _ in self._parameters}
+        self._types = [column.type.dialect_impl(dialect) for column in self._statement.exported_columns]
+        self._converters: list[tuple[int, Any]] | None = None
+
+    def rows(self, session: Session, values: dict[str, Any]) -> list[Any]:
+        """Execute the statement: alone, or as a part of the transaction of the session.
+
+        Raises:
+            TypeError: a value is missing, or has no `bindparam()`.
+            sqlalchemy.exc.SQLAlchemyError: the database refused, or was lost.
+        """
+        if values.keys() != self._keys:
+            raise TypeError(f"values for {sorted(self._keys)}, not {sorted(values)}")
+        if session.in_transaction() or not self._is_simple or not isinstance(session, RequestSession):
+            return self._execute_in(session, values)
+        return self._execute(values)
+
+    def _execute_in(self, session: Session, values: dict[str, Any]) -> list[Any]:
+        """Execute the statement as a part of the session's transaction, or as one of its own."""
+        is_alone = not session.in_transaction()
+        if session.autoflush:
+            session.flush()
+        try:
+            if self._first is not None:
+                session.connection().execute(self._first, values)
+            rows = session.connection().execute(self._statement, values).all()
+            if is_alone:
+                session.commit()
+        finally:
+            if is_alone:
+                session.rollback()
+        return list(rows)
+
+    def _execute(self, values: dict[str, Any]) -> list[Any]:
+        """Execute the statement in autocommit; again, if it may be, its connection is lost, and time is left."""
+        began = monotonic()
+        try:
+            return self._execute_once(values)
+        except DBAPIError as error:
+            if not (was_lost(error) and self._repeats and _has_time(began)):
+                raise
+        return self._execute_once(values)
+
+    def _execute_once(self, values: dict[str, Any]) -> list[Any]:
+        parameters = dict(self._constants)
+        with Waiting(), measured(self._text):
+            lease = connection = None
+            try:
+                for name, key, convert in self._parameters:
+                    parameters[name] = convert(values[key]) if convert else values[key]
+                lease = Lease(one_at_a_time=self._one_at_a_time)
+                connection = lease.connection
+                with connection.cursor() as cursor:
+                    cursor.execute(statement_limit() + self._sql, parameters)
+                    rows: list[Any] = cursor.fetchall()
+                    if self._converters is None:
+                        self._set_converters(cursor.description)
+            except (psycopg2.Error, ValueError, OverflowError) as error:
+                raise self._error(error, connection) from None
+            finally:
+                if lease:
+                    lease.end()
+        return self._convert(rows) if rows and self._converters else rows
+
+    def _set_converters(self, description: Any) -> None:
+        # The converter of a number depends on the type that the database returned.
+        converters = [
+            (index, kind.result_processor(pool.dialect, column.type_code))
+            for index, (kind, column) in enumerate(zip(self._types, description, strict=True))
+        ]
+        self._converters = [(index, convert) for index, convert in converters if convert]
+
+    def _convert(self, rows: list[Any]) -> list[Any]:
+        turned = list(zip(*rows, strict=True))
+        for index, convert in self._converters or ():
+            turned[index] = tuple(map(convert, turned[index]))
+        return list(zip(*turned, strict=True))
+
+    def _error(self, error: Exception, connection: Any) -> BaseException:
+        if not isinstance(error, psycopg2.Error):
+            error = psycopg2.DataError(str(error))  # a value that PostgreSQL cannot hold
+        is_disconnect: Any = pool.dialect.is_disconnect
+        lost = connection is not None and is_disconnect(error, connection, None)
+        return DBAPIError.instance(
+            self._text, None, error, psycopg2.Error, hide_parameters=True, connection_invalidated=lost
+        )
+
+
+def _require_tests(statement: Any, sql: str) -> None:
+    """Check that a statement tests a column for NULL, if a table that it reads or changes demands it.
+
+    Raises:
+        TypeError: it does not.
+    """
+    for table in {part for part in visitors.iterate(statement) if isinstance(part, Table)}:
+        tested: tuple[str, ...] = table.info.get("tested", ())
+        is_inserted = isinstance(statement, Insert) and statement.table is table
+        if tested and not is_inserted and not any(f"{name} IS " in sql for name in tested):
+            raise TypeError(
+                f"A statement on {table.name} has to test {' or '.join(tested)} for NULL, because of the trash:"
+                f" for example {tested[0]} IS NULL."
+            )
+
+
+def _has_time(began: float) -> bool:
+    """Return whether a statement that began then has time for a second attempt. Each attempt may make a connection."""
+    current = budget.get()
+    left = current.seconds if current else settings.db_timeout - (monotonic() - began)
+    return min(left, remaining()) > 0
+
+
+def _correlate(statement: Any) -> Any:
+    """Let sub-selects in the RETURNING of an INSERT mean the row that is returned.
+
+    SQLAlchemy 2.1 correlates sub-selects with an enclosing SELECT, UPDATE or DELETE, but not with
+    an INSERT: there, `select(…).where(Tag.todo_id == Todo.id)` would range over all todos.
+    """
+    if not isinstance(statement, Insert):
+        return statement
+    table: Any = statement.table
+    names = pool.dialect.identifier_preparer
+
+    def replace(element: Any, **_: Any) -> Any:
+        if isinstance(element, Column) and getattr(element.table, "fullname", None) == table.fullname:
+            return literal_column(f"{names.format_table(table)}.{names.quote(element.name)}", element.type)
+        return None
+
+    def replace_in_selects(element: Any, **_: Any) -> Any:
+        return visitors.replacement_traverse(element, {}, replace) if isinstance(element, ScalarSelect) else None
+
+    returned = [visitors.replacement_traverse(column, {}, replace_in_selects) for column in statement.exported_columns]
+    correlated: Any = copy(statement)
+    correlated._returning = ()  # `returning()` adds to what is there
+    return correlated.returning(*returned)

@@ -1,0 +1,41 @@
+"""Read the todos of a user as tests compare them, and their ETags."""
+
+from typing import Any
+
+import httpx
+
+from tests.conftest import Person
+
+Todo = dict[str, Any]
+
+
+def etag(todo: Todo) -> str:
+    """Return the ETag of a todo."""
+    return f'W/"{todo["version"]}"'
+
+
+def path_of(todo: object) -> str:
+    """Return the path of a todo, or of an id."""
+    return f"/api/todos/{todo['id'] if isinstance(todo, dict) else todo}"
+
+
+def http_of(person: Person | httpx.Client) -> httpx.Client:
+    """Return the client of a user, or the client itself, which has no token."""
+    return person.http if isinstance(person, Person) else person
+
+
+def live_of(me: Person) -> list[Todo]:
+    """Return a user's todos that are not in the trash."""
+    todos: list[Todo] = me.http.get("/api/todos?limit=500").json()
+    return todos
+
+
+def trash_of(me: Person) -> list[Todo]:
+    """Return a user's todos in the trash."""
+    todos: list[Todo] = me.http.get("/api/trash?limit=500").json()
+    return todos
+
+
+def tags(me: Person) -> list[str]:
+    """Return the ETags of a user's lists."""
+    return [me.http.get(path).headers["etag"] for path in ("/api/todos", "/api/trash")]
