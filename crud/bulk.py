@@ -70,5 +70,5 @@ def _run(
     statement = _change(*sorted(changed), deletes=deletes, filters=frozenset(filters))
     matched = statement.one(session, owner=user_id, max=which.max, **filters, **parameters(changed)).matched
     if matched > which.max:
-        raise Conflict(f"More than {which.max} todos match. Nothing was changed.")
+        raise Conflict(f"More than {which.max} todos match, which is max. Nothing was changed.")
     return matched

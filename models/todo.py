@@ -180,7 +180,7 @@ class TodoFilter(BaseModel):
     @model_validator(mode="after")
     def _has_filter(self) -> Self:
         if not self.id and self.completed is None:
-            raise PydanticCustomError("filter_missing", "Query should have id or a filter")
+            raise PydanticCustomError("filter_missing", "Query should have id or completed")
         return self
 
 

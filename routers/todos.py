@@ -72,10 +72,10 @@ def create_todo(
     A request that is repeated with the same `Idempotency-Key` makes no second todo: 200, with the
     todo as it is now.
     """
-    if len(request.headers.getlist("Idempotency-Key")) > 1:
-        raise Invalid({"loc": ["header", "Idempotency-Key"], "msg": "Header should be sent once", "type": "repeated"})
     if key is None:
         todo = crud.create_todo(session, user.id, new)
+    elif len(request.headers.getlist("Idempotency-Key")) > 1:
+        raise Invalid({"loc": ["header", "Idempotency-Key"], "msg": "Header should be sent once", "type": "repeated"})
     else:
         todo, is_new = crud.create_once(session, user.id, new, todo_id_of(key))
         response.status_code = 201 if is_new else 200

@@ -175,7 +175,9 @@ def expect_answer(answer: httpx.Response) -> None:
         assert answer.status_code in (200, 201, 204, 404)
 
 
-def delete_during(database: Database, issuer: Issuer, apis: list[Api], kind: str, others: tuple[str, ...] = ()) -> None:
+def expect_deletion_during(
+    database: Database, issuer: Issuer, apis: list[Api], kind: str, others: tuple[str, ...] = ()
+) -> None:
     """Delete an account while a write pauses at a row, and others wait for it. Assert that the deletion succeeds."""
     place, ask = WRITES[kind]
     user_id, ids = add_user_with_todos(database)
@@ -207,7 +209,7 @@ def delete_during(database: Database, issuer: Issuer, apis: list[Api], kind: str
 def test_a_write_gives_way_to_the_deletion_that_waits_for_it(
     database: Database, apis: list[Api], issuer: Issuer, kind: str
 ) -> None:
-    delete_during(database, issuer, apis, kind)
+    expect_deletion_during(database, issuer, apis, kind)
 
 
 @pytest.mark.parametrize("other", ["toggle", "DELETE", "create", "purge", "batch"])
@@ -215,7 +217,7 @@ def test_a_write_gives_way_to_the_deletion_that_waits_for_it(
 def test_writes_of_two_processes_give_way_to_a_deletion(
     database: Database, apis: list[Api], issuer: Issuer, kind: str, other: str
 ) -> None:
-    delete_during(database, issuer, apis, kind, (other,))
+    expect_deletion_during(database, issuer, apis, kind, (other,))
 
 
 def test_a_transaction_of_several_writes_gives_way_to_a_deletion(database: Database, issuer: Issuer) -> None:

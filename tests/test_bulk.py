@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -90,57 +91,53 @@ MATCHES: dict[str, tuple[Callable[[Todos], str], Callable[[Todos], list[Todo]]]]
 }
 
 
-@pytest.mark.parametrize(("query", "matching"), MATCHES.values(), ids=MATCHES)
+@contextmanager
+def changing(
+    anonymous: httpx.Client, make: Callable[[], Todos], verb: str, match: tuple[Any, Any]
+) -> Iterator[tuple[Todos, list[Todo], int]]:
+    """Change what matches. Yield all todos, those that match, and the largest version before.
+
+    Assert at the end that nothing else has changed.
+    """
+    query, matching = match
+    todos, others = make(), make()
+    before, theirs, highest = todos.tags(), others.tags(), todos.trashed[-1]["version"]
+    expect_unauthorized(many(anonymous, verb, query(todos)), "")
+    wanted = matching(todos)
+    answer = many(todos.me, verb, query(todos))
+    assert (answer.status_code, answer.json()) == (200, {"changed": len(wanted)})
+    yield todos, wanted, highest
+    rest = [todo for todo in [*todos.live, *todos.trashed] if todo not in wanted]
+    assert todos.now(*rest) == rest
+    assert others.now(*others.live, *others.trashed) == [*others.live, *others.trashed]
+    assert others.tags() == theirs
+    assert (todos.tags() == before) is (wanted == [])
+
+
+@pytest.mark.parametrize("match", MATCHES.values(), ids=MATCHES)
 def test_what_matches_is_changed_and_nothing_else(
-    anonymous: httpx.Client,
-    make: Callable[[], Todos],
-    query: Callable[[Todos], str],
-    matching: Callable[[Todos], list[Todo]],
+    anonymous: httpx.Client, make: Callable[[], Todos], match: tuple[Any, Any]
 ) -> None:
-    todos, others = make(), make()
-    before, theirs, highest = todos.tags(), others.tags(), todos.trashed[-1]["version"]
-    expect_unauthorized(many(anonymous, "PATCH", query(todos)), "")
-    wanted = matching(todos)
-    answer = many(todos.me, "PATCH", query(todos))
-    assert (answer.status_code, answer.json()) == (200, {"changed": len(wanted)})
-    changed = todos.now(*wanted)
-    for now, todo in zip(changed, wanted, strict=True):
-        assert now["version"] > highest
-        assert now["updated_at"] > todo["created_at"]
-        assert now == todo | CHANGES | {"version": now["version"], "updated_at": now["updated_at"]}
-    rest = [todo for todo in [*todos.live, *todos.trashed] if todo not in wanted]
-    assert todos.now(*rest) == rest
-    assert others.now(*others.live, *others.trashed) == [*others.live, *others.trashed]
-    assert others.tags() == theirs
-    assert (todos.tags() == before) is (wanted == [])
+    with changing(anonymous, make, "PATCH", match) as (todos, wanted, highest):
+        for now, todo in zip(todos.now(*wanted), wanted, strict=True):
+            assert now["version"] > highest
+            assert now["updated_at"] > todo["created_at"]
+            assert now == todo | CHANGES | {"version": now["version"], "updated_at": now["updated_at"]}
 
 
-@pytest.mark.parametrize(("query", "matching"), MATCHES.values(), ids=MATCHES)
+@pytest.mark.parametrize("match", MATCHES.values(), ids=MATCHES)
 def test_what_matches_is_moved_into_the_trash_and_nothing_else(
-    anonymous: httpx.Client,
-    make: Callable[[], Todos],
-    query: Callable[[Todos], str],
-    matching: Callable[[Todos], list[Todo]],
+    anonymous: httpx.Client, make: Callable[[], Todos], match: tuple[Any, Any]
 ) -> None:
-    todos, others = make(), make()
-    before, theirs, highest = todos.tags(), others.tags(), todos.trashed[-1]["version"]
-    expect_unauthorized(many(anonymous, "DELETE", query(todos)), "")
-    wanted = matching(todos)
-    answer = many(todos.me, "DELETE", query(todos))
-    assert (answer.status_code, answer.json()) == (200, {"changed": len(wanted)})
-    for now, todo in zip(todos.now(*wanted), wanted, strict=True):
-        assert now["version"] > highest
-        assert now["deleted_at"] > todo["created_at"]
-        changes = {name: now[name] for name in ("version", "updated_at", "deleted_at")}
-        assert now == todo | changes
-        expect_not_found(todos.me.http.get(f"/api/todos/{todo['id']}"))
-        restored = todos.me.http.post(f"/api/trash/{todo['id']}/restore").json()
-        assert restored == todo | {"version": restored["version"], "updated_at": restored["updated_at"]}
-    rest = [todo for todo in [*todos.live, *todos.trashed] if todo not in wanted]
-    assert todos.now(*rest) == rest
-    assert others.now(*others.live, *others.trashed) == [*others.live, *others.trashed]
-    assert others.tags() == theirs
-    assert (todos.tags() == before) is (wanted == [])
+    with changing(anonymous, make, "DELETE", match) as (todos, wanted, highest):
+        for now, todo in zip(todos.now(*wanted), wanted, strict=True):
+            assert now["version"] > highest
+            assert now["deleted_at"] > todo["created_at"]
+            changes = {name: now[name] for name in ("version", "updated_at", "deleted_at")}
+            assert now == todo | changes
+            expect_not_found(todos.me.http.get(f"/api/todos/{todo['id']}"))
+            restored = todos.me.http.post(f"/api/trash/{todo['id']}/restore").json()
+            assert restored == todo | {"version": restored["version"], "updated_at": restored["updated_at"]}
 
 
 @pytest.mark.parametrize("verb", VERBS)

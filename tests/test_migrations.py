@@ -24,26 +24,10 @@ from tests.wire import Wire
 OLD_TABLE = (ROOT / "tests" / "recorded" / "todo-0.1.0.sql").read_text()
 
 
-def run(database: Database, *command: str, settings: dict[str, str] | None = None) -> str:
-    """Run a Python module as the API's role, and return its output."""
-    variables = {"DATABASE_URL": database.api_url, "BETTER_AUTH_URL": "http://127.0.0.1:1", **(settings or {})}
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=ROOT,
-        env=environment(**variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
 def alembic(database: Database, *commands: str, settings: dict[str, str] | None = None) -> str:
     """Run commands of Alembic's in one process, and return their output."""
     code = "import sys\nfrom alembic.config import main\nfor command in sys.argv[1:]:\n    main(command.split())"
-    return run(database, "-c", code, *commands, settings=settings)
+    return database.run("-c", code, *commands, **(settings or {}))
 
 
 def versions(database: Database) -> list[tuple[str]]:
@@ -158,7 +142,7 @@ def test_a_start_on_a_schema_that_is_up_to_date_is_one_query(
     new_database: Callable[..., Database], issuer: Issuer, wire: Wire
 ) -> None:
     database = new_database()
-    run(database, "-m", "db")
+    database.run("-m", "db")
     url = wire.url(database.url.partition("?")[0].rpartition("/")[2], "todo_api")
     sent = len(wire.messages)
     with running(DATABASE_URL=url, BETTER_AUTH_URL=issuer.origin) as api:
@@ -172,7 +156,7 @@ def test_a_start_on_a_schema_that_is_up_to_date_imports_no_alembic(
     new_database: Callable[..., Database], tmp_path: Path
 ) -> None:
     database = new_database()
-    run(database, "-m", "db")
+    database.run("-m", "db")
     start = """
 import sys
 from db.waiting import at_most
@@ -196,7 +180,7 @@ print(*sys.modules)
 def test_a_schema_that_is_ahead_of_the_code_is_served(new_database: Callable[..., Database], issuer: Issuer) -> None:
     database = new_database()
     database.add_user("somebody")
-    run(database, "-m", "db")
+    database.run("-m", "db")
     database.execute("UPDATE todo_version SET version_num = '9999'")
     with (
         running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin) as api,
@@ -279,7 +263,7 @@ def test_the_api_needs_no_more_than_the_documented_rights(
 ) -> None:
     database = new_database(better_auth=False)
     database.execute("REVOKE CREATE ON SCHEMA public FROM todo_api;" + BETTER_AUTH_SQL)
-    run(database, "-m", "db", settings={"DATABASE_MIGRATION_URL": database.url})
+    database.run("-m", "db", DATABASE_MIGRATION_URL=database.url)
     database.add_user("somebody")
     variables = {"DATABASE_URL": database.api_url, "BETTER_AUTH_URL": issuer.origin, "MIGRATE_ON_START": "false"}
     rights = """
@@ -324,7 +308,7 @@ def test_a_migration_may_use_an_enum_value_that_an_earlier_one_added(
     shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".*", "tests", "docs", "node_modules", "__pycache__"))
     database = new_database()
     database.add_user("somebody")
-    run(database, "-m", "db")
+    database.run("-m", "db")
     database.execute("CREATE TYPE mood AS ENUM ('good'); ALTER TYPE mood OWNER TO todo_api;")
     database.execute("ALTER TABLE todo ADD mood mood; INSERT INTO todo (user_id, title) VALUES ('somebody', 'x');")
     number = int(newest())
