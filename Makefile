@@ -20,7 +20,7 @@ BENCHES := bench-cold bench-growth bench-clients bench-memory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo token test coverage test-better-auth test-clients test-neon test-hosts test-browser test-openapi node migrate sweep reset-sync migration openapi check format lock clean bench $(BENCHES)
+.PHONY: help run demo token export import test coverage test-better-auth test-clients test-neon test-hosts test-browser test-openapi node migrate sweep reset-sync migration openapi check format lock clean bench $(BENCHES)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,12 @@ demo: node $(READY) $(EXAMPLE_READY) ## run the example in examples/nextjs, the 
 
 token: $(READY) ## print a new token of the demo user
 	@exec $(BIN)/python -m dev token
+
+export: $(READY) ## write all todos of the user of TOKEN to standard output; API_URL names another API
+	@$(BIN)/python -m dev export
+
+import: $(READY) ## import the todos of standard input for the user of TOKEN; API_URL names another API
+	@$(BIN)/python -m dev import
 
 test: $(READY) ## run the tests; ARGS="-k toggle" selects some of them
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
@@ -117,7 +123,7 @@ clean: ## remove .venv and .local with the embedded database
 		$(EXAMPLE)/node_modules $(EXAMPLE)/.next \
 		benchmarks/peers/*/node_modules benchmarks/peers/nextjs/.next
 
-# Messages go to standard error, so that `make token` prints only a token.
+# Messages go to standard error, so that `make token` prints only a token, and `make export` only todos.
 $(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is required. $(PYTHON) is older or missing." \

@@ -19,7 +19,7 @@ from crud.sweep import sweep
 from db import GreenletMiddleware, lifespan, on_database_error
 from middleware import CORS, Compress, Guard, RequestLog
 from openapi import DocumentedAPI
-from routers import docs, health, me, sync, todos, trash
+from routers import counts, docs, health, me, sync, tags, todos, trash
 from routers.routing import add_routers
 
 logs.configure()
@@ -70,7 +70,11 @@ app = TodoAPI(
         Exception: errors.on_crash,
     },
 )
-add_routers(app, todos.router, trash.router, sync.router, me.router, health.router, docs.router)
+add_routers(
+    app,
+    *(todos.router, trash.router, tags.router, counts.router, sync.router, me.router),
+    *(health.router, docs.router),
+)
 
 gc.freeze()
 gc.enable()

@@ -32,6 +32,12 @@ def redact_query(scope: Scope) -> None:
     span.set_attribute("url.query", urlencode([(name, "REDACTED") for name in names if _NAME.fullmatch(name)]))
 
 
+def replace_path(route: str) -> None:
+    """Replace the path in the span of a request by its route, because it contains a text of a user."""
+    if (span := trace.get_current_span()).is_recording():
+        span.set_attribute("url.path", route)
+
+
 def record_crash(error: Exception) -> None:
     """Record an exception in the span of the request that it ended.
 

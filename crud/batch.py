@@ -9,11 +9,14 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
+    Integer,
+    Numeric,
     Text,
     and_,
     any_,
     case,
     cast,
+    extract,
     func,
     literal_column,
     not_,
@@ -25,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlmodel import Session
 
-from crud.rows import LOCK, NEXT_VERSION, OWNER
+from crud.rows import LOCK, NEXT_VERSION, OWNER, TOP
 from db import JoinedStatement, Records, columns
 from errors import VersionMismatch
 from models.batch import InvalidItem, TodoDelete, TodoPut
@@ -41,7 +44,8 @@ _ITEMS = Records(  # the names with `_` are no fields, which cannot begin so
     _kind=Text(),  # put, delete, or read
     _creates=Boolean(),
     _versions=ARRAY(BigInteger),
-    **{name: TODO_TABLE.c[name].type for name in (*_CONTENT, "created_at", "completed_at")},
+    _number=Integer(),  # of the item in the request
+    **{name: TODO_TABLE.c[name].type for name in (*_CONTENT, "created_at", "completed_at", "position")},
 )
 
 
@@ -85,6 +89,7 @@ def _outcome(item: Any) -> ColumnElement[str]:
     imported = (
         or_(item.created_at.is_(None), item.created_at == _WAS.c.created_at),
         or_(item.completed_at.is_(None), not_(item.completed), item.completed_at == _WAS.c.completed_at),
+        or_(item.position.is_(None), item.position == _WAS.c.position),
     )
     only_creates = and_(creates, versions.is_not(None))
     is_there = or_(_WAS.c.deleted_at.is_(None), only_creates)  # a create does not bring a todo back
@@ -110,9 +115,13 @@ def _apply() -> JoinedStatement[TodoRead, Outcome]:
     """
     item = _ITEMS.rows.c
     is_delete, is_new = item["_kind"] == "delete", _WAS.c.id.is_(None)
+    # Each is above the one before.
+    above = TOP + item["_number"] * literal_column("0.000001", Numeric())
+    top = func.trim_scale(func.least(above, literal_column("1e40 - 1e-19", Numeric())))
     values = {name: case((is_delete, _WAS.c[name]), else_=item[name]) for name in _CONTENT} | {
         "created_at": func.coalesce(item.created_at, _WAS.c.created_at, func.now()),
         "completed_at": func.coalesce(item.completed_at, _WAS.c.completed_at),
+        "position": func.coalesce(item.position, _WAS.c.position, extract("epoch", item.created_at), top),
         "updated_at": case((is_new, null()), else_=func.now()),
         "deleted_at": case((is_delete, func.now())),
     }
@@ -159,8 +168,15 @@ def apply_items(session: Session, user_id: UserId, items: Iterable[Item]) -> dic
         sqlalchemy.exc.IntegrityError: there is no such user; answered with 401.
     """
     rows = (
-        {"id": item.todo_id, "_kind": item.kind, "_creates": item.creates, "_versions": item.versions} | item.values
-        for item in items
+        {
+            "id": item.todo_id,
+            "_kind": item.kind,
+            "_creates": item.creates,
+            "_versions": item.versions,
+            "_number": number,
+        }
+        | item.values
+        for number, item in enumerate(items)
     )
     found = _APPLY.all(session, owner=user_id, items=_ITEMS.dump(rows))
     return {result.item_id: (todo, result.outcome) for todo, result in found}

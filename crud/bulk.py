@@ -8,10 +8,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
 from sqlmodel import Session, SQLModel, col
 
+from crud.filters import CONDITIONS, values_of
 from crud.rows import LIVE, LOCK, OWNED, among, assignments, parameters
 from db import Statement
 from errors import Conflict
-from models.todo import Todo, TodoFilter, TodoUpdate
+from models.listing import TodoFilter
+from models.todo import Todo, TodoUpdate
 from models.user import UserId
 
 
@@ -21,6 +23,9 @@ class Matched(SQLModel):
     matched: int
 
 
+_BY_ID = {"id": lambda todo: todo.id == any_(bindparam("id", type_=ARRAY(Uuid())))}
+
+
 def _count(rows: CTE) -> Any:
     return select(func.count()).select_from(rows).scalar_subquery()
 
@@ -28,11 +33,7 @@ def _count(rows: CTE) -> Any:
 @cache
 def _change(*names: str, deletes: bool, filters: frozenset[str]) -> Statement[Matched]:
     """Return the statement that sets columns, or moves to the trash, what matches filters. Without both it counts."""
-    matching = [OWNED, LIVE]
-    if "id" in filters:
-        matching.append(col(Todo.id) == any_(bindparam("id", type_=ARRAY(Uuid()))))
-    if "completed" in filters:
-        matching.append(col(Todo.completed) == bindparam("completed"))
+    matching = [OWNED, LIVE, *((_BY_ID | CONDITIONS)[name](Todo) for name in sorted(filters))]
     # The lock of `first` keeps what matches as it is until the change.
     matched = select(col(Todo.id)).where(*matching).limit(bindparam("max") + 1).cte("matched")
     count = select(_count(matched).label("matched"))
@@ -65,8 +66,7 @@ def delete_todos(session: Session, user_id: UserId, which: TodoFilter) -> int:
 def _run(
     session: Session, user_id: UserId, which: TodoFilter, changed: dict[str, Any], *, deletes: bool = False
 ) -> int:
-    filters: dict[str, Any] = {} if which.completed is None else {"completed": which.completed}
-    filters |= {"id": which.id} if which.id else {}
+    filters = values_of(which) | ({"id": which.id} if which.id else {})
     statement = _change(*sorted(changed), deletes=deletes, filters=frozenset(filters))
     matched = statement.one(session, owner=user_id, max=which.max, **filters, **parameters(changed)).matched
     if matched > which.max:

@@ -1,22 +1,26 @@
-"""Pages of todos: their statements, which also return the version of the list, and what is read from their rows."""
+"""Lists with their version, which is the largest of the owner's todos: a client that knows it gets no rows."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import BigInteger, Select, all_, bindparam, func, select, true, tuple_
+from pydantic import BaseModel
+from sqlalchemy import BigInteger, ColumnElement, Select, all_, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlmodel import col
 
 from crud.rows import OWNED
 from db import JoinedStatement, columns
-from models.cursor import Order
 from models.todo import Todo, TodoRead
+from models.version import Versions
+
+Read = TypeVar("Read", bound=BaseModel)
+Beside = TypeVar("Beside", bound=NamedTuple)
 
 
 class Listed(NamedTuple):
-    """A page of todos, which is empty if the client knows it; whether more follow; and its version."""
+    """A page of todos, which is empty if the client knows it; the cursor of the next one, if any; and its version."""
 
     todos: list[TodoRead]
-    more: bool
+    next: str | None
     version: int
 
 
@@ -26,29 +30,28 @@ class Newest(NamedTuple):
     newest: int | None
 
 
-def listed(page: Select[Any], *order: str) -> JoinedStatement[TodoRead, Newest]:
-    """Return the statement of a list with its version; without todos if that version is in `known`.
+def with_version(
+    read: type[Read],
+    beside: type[Beside],
+    rows: Select[Any],
+    order: Callable[[Any], Sequence[ColumnElement[Any]]] = lambda _: (),
+) -> JoinedStatement[Read, Beside]:
+    """Return the statement of a list with its version; without rows if that version is in `known`.
 
     Args:
-        page: selects todos, with order and limit.
-        order: the names of the columns by which the page is sorted, descending.
+        read: the class of the results.
+        beside: the class of the further values of a row. The last one is `newest`.
+        rows: selects the columns of both classes, except for `newest`.
+        order: returns from the columns those by which the rows are sorted.
     """
     newest = select(func.max(Todo.version).label("newest")).where(OWNED).subquery("newest")
     known = bindparam("known", type_=ARRAY(BigInteger))
-    rows = page.where(newest.c.newest != all_(known)).lateral("page")
-    joined = select(*columns(rows, TodoRead), newest.c.newest).select_from(newest.outerjoin(rows, true()))
-    return JoinedStatement(TodoRead, Newest, joined.order_by(*(rows.c[name].desc() for name in order)))
+    page = rows.where(newest.c.newest != all_(known)).lateral("page")
+    further = (page.c[name] for name in beside._fields[:-1])
+    joined = select(*columns(page, read), *further, newest.c.newest).select_from(newest.outerjoin(page, true()))
+    return JoinedStatement(read, beside, joined.order_by(*order(page.c)), repeats=True)
 
 
-def in_order(page: Select[Any], order: Order, *, after: bool) -> Select[Any]:
-    """Return a page in a descending order, with a limit; after the place of a cursor, if asked for."""
-    place = tuple_(*(col(getattr(Todo, name)) for name in order.fields))
-    if after:
-        page = page.where(place < tuple_(*(bindparam(name) for name in order.fields)))
-    return page.order_by(*(column.desc() for column in place.clauses)).limit(bindparam("limit"))
-
-
-def read_page(rows: list[tuple[TodoRead | None, Newest]], limit: int) -> Listed:
-    """Return the page of a statement that was asked for one todo more than `limit`, to find out whether more follow."""
-    todos = [todo for todo, _ in rows if todo]
-    return Listed(todos[:limit], len(todos) > limit, rows[0][1].newest or 0)
+def known_values(known: Versions | None) -> dict[str, list[int]]:
+    """Return the value of `known` for a statement of `with_version`."""
+    return {"known": list(known or ())}

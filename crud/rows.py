@@ -8,10 +8,11 @@ sets. A statement that writes several todos, or has to see what earlier writes h
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Text, any_, bindparam, cast, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, Numeric, Text, any_, bindparam, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlmodel import col
+from sqlmodel import SQLModel, col
 
 from db import columns
 from models.todo import Todo, TodoRead
@@ -29,8 +30,18 @@ PURGED = col(Todo.purged_at).is_not(None)
 THIS = OWNED, col(Todo.id) == bindparam("todo_id")
 MATCHES = col(Todo.version) == any_(bindparam("match", type_=ARRAY(BigInteger)))
 
+
+class TodoId(SQLModel):
+    """A todo that a statement has written."""
+
+    id: UUID
+
+
 NEXT_VERSION: ColumnElement[int] = func.todo_next_version(cast(OWNER, Text))
 """The next version of the owner. The function waits for other writes of the owner, see decision 14."""
+
+TOP: ColumnElement[Any] = select(func.todo_top(OWNER, type_=Numeric())).scalar_subquery()
+"""The position above all todos of the owner, see decision 16. It is evaluated once in a statement."""
 
 
 def among(ids: Any) -> ColumnElement[bool]:

@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col
 
-from crud.rows import LIVE, OWNED, PURGED, among
-from crud.trash import MAX_ROWS, Purged, purge
+from crud.rows import LIVE, OWNED, PURGED, TodoId, among
+from crud.trash import MAX_ROWS, purge
 from db import Statement
 from models.todo import TRASH_DAYS, Todo
 from models.user import UserId
@@ -57,7 +57,7 @@ _OLD_TOMBSTONES = (
     .with_for_update(skip_locked=True)  # so that it never waits for the deletion of an account
 )
 _DELETE_TOMBSTONES = Statement(
-    Purged, delete(Todo).where(tuple_(col(Todo.user_id), col(Todo.id)).in_(_OLD_TOMBSTONES)).returning(col(Todo.id))
+    TodoId, delete(Todo).where(tuple_(col(Todo.user_id), col(Todo.id)).in_(_OLD_TOMBSTONES)).returning(col(Todo.id))
 )
 
 

@@ -9,24 +9,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import NoResultFound
 from sqlmodel import Session, col
 
-from crud.pages import Listed, Newest, in_order, listed, read_page
-from crud.rows import (
-    LIVE,
-    MATCHES,
-    NEXT_VERSION,
-    OWNED,
-    OWNER,
-    PURGED,
-    READ,
-    THIS,
-    UNCONVERTED,
-    assignments,
-    match_values,
-    parameters,
-)
+from crud.rows import LIVE, MATCHES, NEXT_VERSION, OWNER, PURGED, READ, THIS, TOP, assignments, match_values, parameters
 from db import JoinedStatement, Statement
 from errors import KeyGone, KeyReused, VersionMismatch
-from models.todo import NEWEST_FIRST, Todo, TodoCreate, TodoPage, TodoRead, TodoUpdate
+from models.todo import Todo, TodoCreate, TodoRead, TodoUpdate
 from models.user import UserId
 from models.version import Versions
 
@@ -43,7 +29,7 @@ _CREATE = JoinedStatement(
     TodoRead,
     Created,
     insert(Todo)
-    .values(user_id=OWNER, id=bindparam("todo_id"), version=NEXT_VERSION, **_NEW)
+    .values(user_id=OWNER, id=bindparam("todo_id"), version=NEXT_VERSION, position=TOP, **_NEW)
     # DO NOTHING would return nothing. This returns a todo that is there, also one that another
     # transaction has just committed.
     .on_conflict_do_update(index_elements=["user_id", "id"], set_={"id": col(Todo.id)})
@@ -66,9 +52,9 @@ def _change(*names: str, has_match: bool) -> Statement[TodoRead]:
 
 
 @cache
-def _move(*, to_trash: bool, has_match: bool) -> Statement[TodoRead]:
-    """Return the statement that moves a todo to the trash or back. A todo that is there already stays as it is."""
-    applies, deleted_at = (LIVE, func.coalesce(Todo.deleted_at, func.now())) if to_trash else (not_(LIVE), None)
+def _trash(*, restores: bool, has_match: bool) -> Statement[TodoRead]:
+    """Return the statement that moves a todo to the trash, or restores it. What is there already stays as it is."""
+    applies, deleted_at = (not_(LIVE), None) if restores else (LIVE, func.coalesce(Todo.deleted_at, func.now()))
     # In FROM, the lock is acquired before the row is locked. In CASE it may be acquired after that.
     next_version = select(NEXT_VERSION.label("version")).subquery("next")
     values: dict[str, Any] = {
@@ -82,25 +68,7 @@ def _move(*, to_trash: bool, has_match: bool) -> Statement[TodoRead]:
         conditions.append(or_(not_(applies), MATCHES))
     change = update(Todo).where(*conditions).values(**values).returning(*READ)
     # DELETE is idempotent in HTTP (RFC 9110, section 9.2.2), and POST is not.
-    return Statement(TodoRead, change, repeats=to_trash, one_at_a_time=True)
-
-
-@cache
-def _page(by_completed: bool, after: bool) -> JoinedStatement[TodoRead, Newest]:
-    page = select(*UNCONVERTED).where(OWNED, LIVE)
-    if by_completed:
-        page = page.where(col(Todo.completed) == bindparam("completed"))
-    return listed(in_order(page, NEWEST_FIRST, after=after).offset(bindparam("skip")), *NEWEST_FIRST.fields)
-
-
-def list_todos(session: Session, user_id: UserId, page: TodoPage, known: Versions | None = None) -> Listed:
-    """Return a page of todos, newest first, unless its version is in `known`."""
-    values: dict[str, Any] = {} if page.completed is None else {"completed": page.completed}
-    values |= page.cursor or {}
-    statement = _page(page.completed is not None, page.cursor is not None)
-    values |= {"limit": page.limit + 1, "skip": page.skip, "known": list(known or ())}
-    rows = statement.all(session, owner=user_id, **values)
-    return read_page(rows, page.limit)
+    return Statement(TodoRead, change, repeats=not restores, one_at_a_time=True)
 
 
 def create_todo(session: Session, user_id: UserId, new: TodoCreate) -> TodoRead:
@@ -188,21 +156,20 @@ def delete_todo(session: Session, user_id: UserId, todo_id: UUID, match: Version
     Raises:
         VersionMismatch: its version is not in `match`, and it is not in the trash.
     """
-    return move_todo(session, user_id, todo_id, match, to_trash=True)
+    return trash_or_restore(session, user_id, todo_id, match, restores=False)
 
 
-def move_todo(
-    session: Session, user_id: UserId, todo_id: UUID, match: Versions | None, *, to_trash: bool
+def trash_or_restore(
+    session: Session, user_id: UserId, todo_id: UUID, match: Versions | None, *, restores: bool
 ) -> TodoRead | None:
-    """Move a todo to the trash or back, and return it; also if it is there already.
+    """Move a todo to the trash, or restore it, and return it; also if it is there already.
 
     Raises:
         VersionMismatch: its version is not in `match`, and it is not there yet.
     """
     matched = match_values(match)
-    if todo := _move(to_trash=to_trash, has_match=bool(matched)).first(
-        session, owner=user_id, todo_id=todo_id, **matched
-    ):
+    statement = _trash(restores=restores, has_match=bool(matched))
+    if todo := statement.first(session, owner=user_id, todo_id=todo_id, **matched):
         return todo
     if matched and (current := _GET_ANY.first(session, owner=user_id, todo_id=todo_id)):
         raise VersionMismatch(current)

@@ -4,26 +4,21 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, not_, select
-from sqlmodel import Session, SQLModel, col
+from sqlalchemy import bindparam, delete, not_, select, tuple_
+from sqlmodel import Session, col
 
-from crud.pages import Listed, Newest, in_order, listed, read_page
-from crud.rows import LIVE, LOCK, MATCHES, OWNED, PURGED, READ, THIS, UNCONVERTED, among, match_values
-from crud.todo import move_todo
+from crud.pages import Listed, Newest, known_values, with_version
+from crud.rows import LIVE, LOCK, MATCHES, OWNED, PURGED, READ, THIS, UNCONVERTED, TodoId, among, match_values
+from crud.todo import trash_or_restore
 from db import JoinedStatement, Statement
 from errors import VersionMismatch
-from models.todo import LAST_DELETED_FIRST, Todo, TodoRead, TrashPage
+from models.listing import LAST_DELETED_FIRST, TrashPage
+from models.todo import Todo, TodoRead
 from models.user import UserId
 from models.version import Versions
 
 MAX_ROWS = 2_000
 """The most todos that one statement purges. It takes about 0.1 s."""
-
-
-class Purged(SQLModel):
-    """A todo that is gone for good."""
-
-    id: UUID
 
 
 class State(NamedTuple):
@@ -38,18 +33,21 @@ IN_TRASH = OWNED, not_(LIVE), not_(PURGED)
 
 
 @cache
-def _page(after: bool) -> JoinedStatement[TodoRead, Newest]:
-    page = select(*UNCONVERTED).where(*IN_TRASH)
-    return listed(in_order(page, LAST_DELETED_FIRST, after=after), *LAST_DELETED_FIRST.fields)
+def _page(*, after: bool) -> JoinedStatement[TodoRead, Newest]:
+    page, place = select(*UNCONVERTED).where(*IN_TRASH), tuple_(col(Todo.deleted_at), col(Todo.id))
+    if after:
+        page = page.where(place < tuple_(bindparam("deleted_at"), bindparam("id")))
+    page = page.order_by(col(Todo.deleted_at).desc(), col(Todo.id).desc()).limit(bindparam("limit"))
+    return with_version(TodoRead, Newest, page, lambda columns: (columns.deleted_at.desc(), columns.id.desc()))
 
 
-def purge(*conditions: Any) -> Statement[Purged]:
+def purge(*conditions: Any) -> Statement[TodoId]:
     """Return the statement that deletes todos of the trash, and with them everything that refers to them.
 
     A trigger leaves a row without content for each of them, a tombstone.
     """
     purged = delete(Todo).where(*IN_TRASH, *conditions).returning(col(Todo.id))
-    return Statement(Purged, purged, first=LOCK, one_at_a_time=True)
+    return Statement(TodoId, purged, first=LOCK, one_at_a_time=True)
 
 
 _PURGE = purge(col(Todo.id) == bindparam("todo_id"))
@@ -60,9 +58,10 @@ _EMPTY = purge(among(_SOME))
 
 def list_trash(session: Session, user_id: UserId, page: TrashPage, known: Versions | None = None) -> Listed:
     """Return a page of the trash, last deleted first, unless its version is in `known`."""
-    statement, values = _page(page.cursor is not None), page.cursor or {}
-    rows = statement.all(session, owner=user_id, known=list(known or ()), limit=page.limit + 1, **values)
-    return read_page(rows, page.limit)
+    place = page.cursor or {}
+    rows = _page(after=bool(place)).all(session, owner=user_id, limit=page.limit + 1, **place, **known_values(known))
+    todos, more = [todo for todo, _ in rows[: page.limit] if todo], len(rows) > page.limit
+    return Listed(todos, LAST_DELETED_FIRST.cursor(todos[-1]) if more else None, rows[0][1].newest or 0)
 
 
 def restore_todo(session: Session, user_id: UserId, todo_id: UUID, match: Versions | None = None) -> TodoRead | None:
@@ -71,7 +70,7 @@ def restore_todo(session: Session, user_id: UserId, todo_id: UUID, match: Versio
     Raises:
         VersionMismatch: its version is not in `match`, and it is in the trash.
     """
-    return move_todo(session, user_id, todo_id, match, to_trash=False)
+    return trash_or_restore(session, user_id, todo_id, match, restores=True)
 
 
 def purge_todo(session: Session, user_id: UserId, todo_id: UUID, match: Versions | None = None) -> bool:

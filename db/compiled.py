@@ -5,10 +5,12 @@ from time import monotonic
 from typing import Any
 
 import psycopg2
+from psycopg2 import errorcodes
 from pydantic import BaseModel
-from sqlalchemy import Column, Insert, ScalarSelect, Table, UpdateBase, literal_column
+from sqlalchemy import ARRAY, Column, Insert, ScalarSelect, Table, UpdateBase, literal_column
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import visitors
+from sqlalchemy.types import TypeEngine
 from sqlmodel import Session
 
 from config import settings
@@ -104,12 +106,16 @@ class Compiled:
         return list(rows)
 
     def _execute(self, values: dict[str, Any]) -> list[Any]:
-        """Execute the statement in autocommit; again, if it may be, its connection is lost, and time is left."""
+        """Execute the statement in autocommit; again, if it may be, its connection is lost, and time is left.
+
+        A statement that was cancelled before its limit had no effect, so each one is executed again.
+        """
         began = monotonic()
         try:
             return self._execute_once(values)
         except DBAPIError as error:
-            if not (was_lost(error) and self._repeats and _has_time(began)):
+            is_lost = was_lost(error) and self._repeats and _time_left(began) > 0
+            if not is_lost and not _was_cancelled_early(error, began):
                 raise
         return self._execute_once(values)
 
@@ -137,7 +143,7 @@ class Compiled:
     def _set_converters(self, description: Any) -> None:
         # The converter of a number depends on the type that the database returned.
         converters = [
-            (index, kind.result_processor(pool.dialect, column.type_code))
+            (index, _converter(kind, column.type_code))
             for index, (kind, column) in enumerate(zip(self._types, description, strict=True))
         ]
         self._converters = [(index, convert) for index, convert in converters if convert]
@@ -158,6 +164,13 @@ class Compiled:
         )
 
 
+def _converter(kind: TypeEngine[Any], type_code: int) -> Any:
+    """Return the function that converts the values of a column, `None` if psycopg2's values stay as they are."""
+    if isinstance(kind, ARRAY) and not _converter(kind.item_type.dialect_impl(pool.dialect), type_code):
+        return None  # SQLAlchemy would copy each list
+    return kind.result_processor(pool.dialect, type_code)
+
+
 def _require_tests(statement: Any, sql: str) -> None:
     """Check that a statement tests a column for NULL, if a table that it reads or changes demands it.
 
@@ -174,11 +187,21 @@ def _require_tests(statement: Any, sql: str) -> None:
             )
 
 
-def _has_time(began: float) -> bool:
-    """Return whether a statement that began then has time for a second attempt. Each attempt may make a connection."""
+def _time_left(began: float) -> float:
+    """Return the seconds that a statement that began then has for a second attempt, with a connection of its own."""
     current = budget.get()
     left = current.seconds if current else settings.db_timeout - (monotonic() - began)
-    return min(left, remaining()) > 0
+    return min(left, remaining())
+
+
+def _was_cancelled_early(error: DBAPIError, began: float) -> bool:
+    """Return whether a statement was cancelled for another reason than its limit, which is most of its time.
+
+    The `statement_timeout` of the statement before on the same connection may end the next one, if the one
+    before ended at that moment.
+    """
+    is_cancelled = getattr(error.orig, "pgcode", None) == errorcodes.QUERY_CANCELED
+    return is_cancelled and _time_left(began) > monotonic() - began
 
 
 def _correlate(statement: Any) -> Any:

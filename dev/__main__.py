@@ -1,4 +1,4 @@
-"""Run `python -m dev run`, `demo`, `token`, `openapi` or `migration NAME`. The Makefile calls these commands."""
+"""Run `python -m dev run`, `demo`, `token`, `openapi`, `migration NAME`, `export` or `import`, as the Makefile does."""
 
 import signal
 import sys
@@ -12,6 +12,7 @@ from dev.openapi import write_openapi  # noqa: E402  # see above
 from dev.postgres import PostgresError  # noqa: E402  # see above
 from dev.processes import Problem  # noqa: E402  # see above
 from dev.run import run, token  # noqa: E402  # see above
+from dev.transfer import export_todos, import_todos  # noqa: E402  # see above
 
 
 def main(arguments: list[str]) -> int:
@@ -24,6 +25,10 @@ def main(arguments: list[str]) -> int:
                 run_demo()
             case ["token"]:
                 token()
+            case ["export"]:
+                export_todos()
+            case ["import"]:
+                return import_todos()
             case ["openapi"]:
                 write_openapi()
             case ["migration", name] if name:
@@ -31,7 +36,7 @@ def main(arguments: list[str]) -> int:
             case ["migration", *_]:
                 raise Problem('A migration needs a name. Run make migration NAME="add due date".', exit_code=2)
             case _:
-                raise Problem("Usage: python -m dev run|demo|token|openapi|migration NAME", exit_code=2)
+                raise Problem("Usage: python -m dev run|demo|token|openapi|migration NAME|export|import", exit_code=2)
     except KeyboardInterrupt:
         pass  # Ctrl-C is the usual end of `run` and `demo`. make would report another exit code as an error.
     except Problem as problem:

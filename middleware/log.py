@@ -2,11 +2,14 @@
 
 import logging
 import re
+from collections.abc import Iterator
 from time import perf_counter
+from typing import TypeGuard
 from urllib.parse import quote
 from uuid import uuid4
 
 from starlette.datastructures import MutableHeaders
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import logs
@@ -47,6 +50,8 @@ class RequestLog:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 state["status"] = message["status"]
+                if _has_text(route := _route(scope)):
+                    telemetry.replace_path(route)
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
                 headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -64,20 +69,36 @@ class RequestLog:
 
 
 def _log_answer(scope: Scope, status: int, milliseconds: float) -> None:
+    route = _route(scope)
     # The path is percent-encoded, so that it is one word. Mangum has no raw path.
-    path = (scope.get("raw_path") or quote(scope["path"]).encode()).decode("ascii", "replace")
-    fields = {
-        "method": scope["method"],
-        "route": _route(scope),
-        "status": status,
-        "milliseconds": round(milliseconds, 1),
-    }
+    path = (
+        route
+        if _has_text(route)
+        else (scope.get("raw_path") or quote(scope["path"]).encode()).decode("ascii", "replace")
+    )
+    fields = {"method": scope["method"], "route": route, "status": status, "milliseconds": round(milliseconds, 1)}
     log.info("%s %s %d %.1fms", scope["method"], path, status, milliseconds, extra=fields)
 
 
+def _has_text(route: str | None) -> TypeGuard[str]:
+    """Return whether the path of a route has a parameter for any text. A user may have written it, so it is private."""
+    return route is not None and ":text}" in route
+
+
 def _route(scope: Scope) -> str | None:
-    """Return the template of the path, like `/api/todos/{todo_id}`; `None` if no route matched."""
+    """Return the template of the path, like `/api/todos/{todo_id}`; `None` if no route matched.
+
+    CORS answers a preflight, and Guard a large body, before a route is matched. A route with a parameter
+    for any text is found for these, too, because its path is private.
+    """
     # FastAPI 0.165 keeps here the path with the prefix of `app.include_router()`, without a document.
     included = scope.get("fastapi", {}).get("effective_route_context")
     path: str | None = getattr(included or scope.get("route"), "path", None)
-    return path
+    return path or next(filter(_has_text, _possible_routes(scope)), None)
+
+
+def _possible_routes(scope: Scope) -> Iterator[str]:
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    for route in scope["app"].routes:
+        if isinstance(route, Route) and route.path_regex.match(path):
+            yield route.path

@@ -11,7 +11,7 @@ from sqlmodel import SQLModel
 
 from errors import MAX_ERRORS, described
 from models.about import about
-from models.fields import Moment
+from models.fields import Moment, Position
 from models.invalid import InvalidField
 from models.request import RequestModel
 from models.todo import EXAMPLE_ID, EXAMPLE_TODO, TodoCreate, TodoRead
@@ -30,6 +30,13 @@ class TodoPut(TodoCreate):
     base: Annotated[VersionNumber | None, about("The version that the client has seen; 0: only create.", 7)] = None
     created_at: Annotated[Moment | None, about("When it was created, for an import.", "2026-11-24T08:00:00Z")] = None
     completed_at: Annotated[Moment | None, about("When it was completed, for an import.", None)] = None
+    position: Annotated[
+        Position | None,
+        about(
+            "Its place in the hand order, for an import, with at most 40 digits before the point.",
+            EXAMPLE_TODO["position"],
+        ),
+    ] = None
 
 
 class TodoDelete(RequestModel):

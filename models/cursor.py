@@ -17,7 +17,8 @@ class Order:
 
     Args:
         name: the order's name.
-        fields: the fields that the list is sorted by, and their types. The last one is unique.
+        fields: the fields that the list is sorted by, and their types. The last one is unique. Further
+            ones are kept for the next page.
     """
 
     def __init__(self, name: str, /, **fields: Any) -> None:
@@ -28,8 +29,9 @@ class Order:
 
     def cursor(self, last: object) -> str:
         """Return the cursor of the page after an item with these fields."""
-        values = self._values.dump_python(tuple(getattr(last, name) for name in self.fields), mode="json")
-        text = json.dumps([self.name, *values], separators=(",", ":"))
+        kept = tuple(getattr(last, name) for name in self.fields)
+        values = self._values.dump_python(kept, mode="json", exclude_defaults=True)
+        text = json.dumps([self.name, *values], separators=(",", ":"), ensure_ascii=False)
         return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     def parse(self, cursor: str) -> dict[str, Any]:

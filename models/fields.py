@@ -1,8 +1,9 @@
 """The types that fields are made of: text and times from clients, and the owner of a row."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, GetJsonSchemaHandler, StringConstraints
@@ -28,15 +29,15 @@ _NO_NUL = r"^[^\x00]*$"
 _NO_NUL_NOT_BLANK = r"^\s*[^\x00\s][^\x00]*$"
 
 
-@dataclass(frozen=True)
-class _Pattern:
-    """The `pattern` of the JSON schema of a text. Clients check it, the server checks the same in other ways."""
+class _Documented:
+    """Keywords of the JSON schema of a type. Clients check them, the server checks the same in other ways."""
 
-    pattern: str
+    def __init__(self, **keywords: Any) -> None:
+        self._keywords = keywords
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Return pydantic's schema with this pattern, unless it has one."""
-        return {"pattern": self.pattern, **handler(schema)}
+        """Return pydantic's schema with these keywords, unless it has them."""
+        return {**self._keywords, **handler(schema)}
 
 
 class StorableText(StringConstraints):
@@ -52,11 +53,83 @@ class StorableText(StringConstraints):
         """Return the constraints that pydantic applies, in their order."""
         yield from super().__iter__()
         yield AfterValidator(_refuse_unstorable)
-        yield _Pattern(_NO_NUL_NOT_BLANK if self.strip_whitespace and self.min_length else _NO_NUL)
+        yield _Documented(pattern=_NO_NUL_NOT_BLANK if self.strip_whitespace and self.min_length else _NO_NUL)
 
 
 Title = Annotated[str, StorableText(strip_whitespace=True, min_length=1, max_length=200)]
 Description = Annotated[str, StorableText(max_length=2000)]
+Tag = Annotated[str, StorableText(strip_whitespace=True, min_length=1, max_length=50)]
+
+
+def _refuse_repeated(tags: list[str]) -> list[str]:
+    if len(set(tags)) < len(tags):
+        raise PydanticCustomError("tag_repeated", "Each tag should be there once")
+    return tags
+
+
+MAX_TAGS = 20
+Tags = Annotated[list[Tag], Field(max_length=MAX_TAGS), AfterValidator(_refuse_repeated), _Documented(uniqueItems=True)]
+"""The tags of a todo. Their order is kept."""
+
+_DAY_OR_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T([01][0-9]|2[0-3]):[0-5][0-9])?$"
+_IS_DAY_OR_TIME = re.compile(_DAY_OR_TIME.replace("$", r"\Z"))
+
+
+def _refuse_other_days(value: str) -> str:
+    try:
+        if _IS_DAY_OR_TIME.match(value):
+            date.fromisoformat(value[:10])
+            return value
+    except ValueError:
+        pass
+    raise PydanticCustomError(
+        "due_invalid", "Input should be a date such as 2026-11-24, or a local time such as 2026-11-24T09:00"
+    )
+
+
+Due = Annotated[str, AfterValidator(_refuse_other_days), _Documented(pattern=_DAY_OR_TIME)]
+"""A date or a local time, which sort as texts. A date is before the times of its day.
+
+There is no time zone: what is due at nine is due at nine wherever the owner is. Services that convert
+such times to UTC show the day before to some of their users.
+"""
+
+
+def _refuse_times(value: str) -> str:
+    if len(value) > 10:
+        raise PydanticCustomError("date_invalid", "Input should be a date such as 2026-11-24")
+    return value
+
+
+Day = Annotated[Due, AfterValidator(_refuse_times), _Documented(maxLength=10)]
+"""A date."""
+
+_DECIMAL = r"^-?[0-9]{1,40}(\.[0-9]+)?$"
+_IS_DECIMAL = re.compile(_DECIMAL.replace("$", r"\Z"))
+MAX_POSITION_LENGTH = 60
+"""The most characters of a position. At most 40 are before the point, so that there is room after it."""
+
+
+def _refuse_other_decimals(value: str) -> str:
+    if len(value) > MAX_POSITION_LENGTH or not _IS_DECIMAL.match(value):
+        raise PydanticCustomError(
+            "position_invalid", "Input should be a decimal of at most 60 characters, 40 before the point"
+        )
+    return value
+
+
+Position = Annotated[
+    str, AfterValidator(_refuse_other_decimals), _Documented(pattern=_DECIMAL, maxLength=MAX_POSITION_LENGTH)
+]
+"""A place in the hand order: a decimal number as a text, so that no client rounds it. Larger is higher up."""
+
+
+def _to_text(value: Any) -> Any:
+    return format(value, "f") if isinstance(value, Decimal) else value
+
+
+PositionText = Annotated[str, BeforeValidator(_to_text)]
+"""A position as the API returns it, also one of an ORM object, which is a `Decimal`."""
 
 # PostgreSQL returns a time in the time zone of the session, up to 16 hours away from UTC. A day of
 # distance keeps each time within the years 1 to 9999, because Python cannot read others.

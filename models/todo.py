@@ -1,26 +1,32 @@
 """A todo: the table, and the schemas that cross the wire."""
 
-from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Annotated, Any, Self
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
-from sqlalchemy import BigInteger, CheckConstraint, Index, PrimaryKeyConstraint, Table, Text, func, text
+from pydantic import ConfigDict
+from sqlalchemy import BigInteger, CheckConstraint, Index, Numeric, PrimaryKeyConstraint, Table, Text, func, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 from models.about import about
-from models.cursor import Order
-from models.fields import Description, Moment, Owned, Title
+from models.fields import MAX_TAGS, Description, Due, Owned, PositionText, Tags, Title
+from models.priority import Priority, PriorityNumber
 from models.request import OMITTED, RequestModel
 from models.user import EXAMPLE_USER_ID, UserIdText
 from models.version import VersionNumber
 
 _LIVE = text("deleted_at IS NULL")
 _DELETED = text("deleted_at IS NOT NULL")
+_IN_TRASH = text("deleted_at IS NOT NULL AND purged_at IS NULL")
 # Evaluated before the row is locked. Decision 14 has the reasons.
 _NEXT_VERSION = text("todo_next_version(todo.user_id::text)")
+NOW_IN_SECONDS = "EXTRACT(epoch FROM clock_timestamp())"
+"""SQL of the position of a new todo: seconds since 1970, so that the newest todo is on top."""
+EXAMPLE_ID = "7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968"
+TRASH_DAYS = 30
+"""Days after which a todo in the trash is purged. A tombstone stays as long, and a day more."""
 
 
 class Todo(Owned, table=True):
@@ -34,11 +40,23 @@ class Todo(Owned, table=True):
         PrimaryKeyConstraint("user_id", "id"),  # clients choose ids, so two users may have the same
         # So a statement that forgets tombstones cannot give them content, or restore them.
         CheckConstraint("purged_at IS NULL OR (deleted_at IS NOT NULL AND title = '')", name="todo_tombstone_check"),
-        # Pages are read backwards along these. The second serves pages of open or of completed todos.
-        Index("todo_page_idx", "user_id", "created_at", "id", postgresql_where=_LIVE),
-        Index("todo_completed_page_idx", "user_id", "completed", "created_at", "id", postgresql_where=_LIVE),
+        # For psql and other services. The API checks more.
+        CheckConstraint("priority BETWEEN 0 AND 3", name="todo_priority_check"),
+        CheckConstraint("position > -1e40 AND position < 1e40", name="todo_position_check"),
+        CheckConstraint("due ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2})?$'", name="todo_due_check"),
+        # Lists are sorted by a key and the id, both ascending: see _KEYS in crud/listing.py. Decision 13
+        # has what each index serves.
+        Index("todo_page_idx", "user_id", text("(- position)"), "id", postgresql_where=_LIVE),
+        Index("todo_completed_page_idx", "user_id", "completed", text("(- position)"), "id", postgresql_where=_LIVE),
+        Index(
+            "todo_due_idx",
+            *("user_id", "completed", text("COALESCE(due, '~')"), "id"),
+            postgresql_include=["due"],  # so that /api/counts reads only the index
+            postgresql_where=_LIVE,
+        ),
+        Index("todo_updated_idx", "user_id", text("(- version)"), "id", postgresql_where=_LIVE),
         Index("todo_change_idx", "user_id", "version", "id"),  # changes, and the ETag of lists
-        Index("todo_trash_idx", "user_id", "deleted_at", "id", postgresql_where=_DELETED),
+        Index("todo_trash_idx", "user_id", "deleted_at", "id", postgresql_where=_IN_TRASH),
         Index("todo_sweep_idx", "deleted_at", postgresql_where=_DELETED),
         # A `Statement` on todos that tests neither column for NULL is refused: it forgets the trash.
         {"info": {"tested": ("deleted_at", "purged_at")}},
@@ -54,6 +72,12 @@ class Todo(Owned, table=True):
     description: str | None = Field(default=None, sa_type=Text)
     completed: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     completed_at: datetime | None = None  # a trigger keeps it null while the todo is open
+    due: str | None = Field(default=None, sa_type=Text(collation="C"))
+    priority: Priority = Field(
+        default=Priority.NONE, sa_type=PriorityNumber, sa_column_kwargs={"server_default": text("0")}
+    )
+    tags: list[str] = Field(default_factory=list, sa_type=ARRAY(Text), sa_column_kwargs={"server_default": "{}"})
+    position: Decimal = Field(default=None, sa_type=Numeric, sa_column_kwargs={"server_default": text(NOW_IN_SECONDS)})
     created_at: datetime = Field(default=None, sa_column_kwargs={"server_default": text("now()")})
     updated_at: datetime | None = Field(default=None, sa_column_kwargs={"onupdate": func.now()})
     deleted_at: datetime | None = None
@@ -66,6 +90,10 @@ TODO_TABLE: Table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel lea
 _TITLE = about("What is to be done. Spaces around it are removed.", "Buy milk")
 _DESCRIPTION = about("More about it.", "Two litres, and not the one with chocolate.")
 _COMPLETED = about("Whether it is done.", False)
+_DUE = about("When it is due: a date, or a local time without a zone.", "2026-11-24T09:00")
+_PRIORITY = about("How important it is.", "high")
+_TAGS = about("Its tags, each once. Spaces around them are removed.", ["home", "shopping"])
+_POSITION = about("Its place in the hand order, a decimal number. Larger is higher up.", "1795507200.5")
 
 
 class TodoCreate(RequestModel):
@@ -76,6 +104,9 @@ class TodoCreate(RequestModel):
     title: Annotated[Title, _TITLE]
     description: Annotated[Description | None, _DESCRIPTION] = None
     completed: Annotated[bool, _COMPLETED] = False
+    due: Annotated[Due | None, _DUE] = None
+    priority: Annotated[Priority, _PRIORITY] = Priority.NONE
+    tags: Annotated[Tags, _TAGS] = []  # noqa: RUF012  # pydantic copies it
 
 
 class TodoUpdate(RequestModel):
@@ -86,10 +117,18 @@ class TodoUpdate(RequestModel):
     title: Annotated[Title, _TITLE] = OMITTED
     description: Annotated[Description | None, _DESCRIPTION] = None
     completed: Annotated[bool, _COMPLETED] = OMITTED
+    due: Annotated[Due | None, _DUE] = None
+    priority: Annotated[Priority, _PRIORITY] = OMITTED
+    tags: Annotated[Tags, _TAGS] = OMITTED
+
+
+class TodoMove(RequestModel):
+    """Where a client moves a todo."""
+
+    after: Annotated[UUID | None, about("The id of the todo right above its new place, null for the top.", EXAMPLE_ID)]
 
 
 _UPDATED = about("When it was last changed, null until then.", "2026-11-24T09:30:00Z")
-EXAMPLE_ID = "7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968"
 
 
 class TodoRead(SQLModel):
@@ -101,6 +140,10 @@ class TodoRead(SQLModel):
     description: Annotated[str | None, _DESCRIPTION]
     completed: Annotated[bool, _COMPLETED]
     completed_at: Annotated[datetime | None, about("When it was completed, null while it is open.", None)]
+    due: Annotated[str | None, _DUE]
+    priority: Annotated[Priority, _PRIORITY]
+    tags: Annotated[list[str], about("Its tags.", ["home", "shopping"], max_length=MAX_TAGS)]
+    position: Annotated[PositionText, _POSITION]
     user_id: Annotated[UserIdText, about("The id of its owner.", EXAMPLE_USER_ID)]
     created_at: Annotated[datetime, about("When it was created.", "2026-11-24T08:00:00Z")]
     updated_at: Annotated[datetime | None, _UPDATED]
@@ -112,76 +155,6 @@ EXAMPLE_TODO = {name: (field.examples or [None])[0] for name, field in TodoRead.
     "completed": True,
     **dict.fromkeys(("completed_at", "updated_at", "deleted_at"), "2026-11-24T09:30:00Z"),
 }
-
-NEWEST_FIRST = Order("newest", created_at=Moment, id=UUID)
-TRASH_DAYS = 30
-"""Days after which a todo in the trash is purged. A tombstone stays as long, and a day more."""
-
-LAST_DELETED_FIRST = Order("trash", deleted_at=Moment, id=UUID)
-
-
-_EXAMPLE_TIME = datetime(2026, 11, 24, 8, tzinfo=UTC)
-_EXAMPLE = SimpleNamespace(created_at=_EXAMPLE_TIME, deleted_at=_EXAMPLE_TIME, id=UUID(EXAMPLE_ID))
-_LIMIT = about("The largest number of todos.", 50, ge=1, le=500)
-_PLACE = "Where the page before ended: see the header `Link`. It is opaque."
-
-MAX_SKIP = 10_000
-"""The most todos that a page by number leaves out. PostgreSQL reads each of them, also for nobody."""
-
-
-def _refuse_deep(skip: int) -> int:
-    if skip > MAX_SKIP:
-        raise PydanticCustomError(
-            "skip_too_large", f"Skip should be at most {MAX_SKIP}, use cursor to read beyond that"
-        )
-    return skip
-
-
-class TodoPage(BaseModel):
-    """The query of a list of todos."""
-
-    completed: Annotated[bool | None, about("Only completed ones, or only open ones.", False)] = None
-    limit: Annotated[int, _LIMIT] = 100
-    cursor: Annotated[
-        Annotated[dict[str, Any], *NEWEST_FIRST.validator] | None, about(_PLACE, NEWEST_FIRST.cursor(_EXAMPLE))
-    ] = None
-    skip: Annotated[
-        int,
-        about("The number of todos to leave out; not with `cursor`.", 0, ge=0, json_schema_extra={"maximum": MAX_SKIP}),
-        AfterValidator(_refuse_deep),
-    ] = 0
-
-    @field_validator("skip")
-    @classmethod
-    def _without_cursor(cls, skip: int, info: ValidationInfo) -> int:
-        # Clients that are generated from the document send the default.
-        if skip and info.data.get("cursor"):
-            raise PydanticCustomError("skip_with_cursor", "Skip should be left out with a cursor")
-        return skip
-
-
-class TrashPage(BaseModel):
-    """The query of the trash."""
-
-    limit: Annotated[int, _LIMIT] = 100
-    cursor: Annotated[
-        Annotated[dict[str, Any], *LAST_DELETED_FIRST.validator] | None,
-        about(_PLACE, LAST_DELETED_FIRST.cursor(_EXAMPLE)),
-    ] = None
-
-
-class TodoFilter(BaseModel):
-    """The query of a change of several todos: `id` and filters hold together, and one is necessary."""
-
-    id: Annotated[list[UUID], about("The ids of the todos.", [EXAMPLE_ID])] = []
-    completed: Annotated[bool | None, about("Only completed ones, or only open ones.", True)] = None
-    max: Annotated[int, about("If more todos match, none is changed.", 100, ge=1, le=10_000)] = 1_000
-
-    @model_validator(mode="after")
-    def _has_filter(self) -> Self:
-        if not self.id and self.completed is None:
-            raise PydanticCustomError("filter_missing", "Query should have id or completed")
-        return self
 
 
 class Changed(SQLModel):

@@ -1,7 +1,7 @@
 """`api_router`: what all routes of the API have in common. `next_page`: what lists have in common."""
 
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
@@ -12,6 +12,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette._utils import get_route_path
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
@@ -21,6 +22,23 @@ from errors import Problem, is_unreadable_body
 from routers.query import QueryChecker
 
 _JSON = re.compile(r"application/([\w.-]+\+)?json\s*(;|$)", re.IGNORECASE)
+
+
+class _TextConvertor(Convertor[str]):
+    """The parameter of a path that is any text, like `{name:text}`. Starlette's `path` has no line breaks."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        """Return the text."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return the text."""
+        return value
+
+
+register_url_convertor("text", _TextConvertor())
 
 
 class Route(APIRoute):
@@ -208,7 +226,15 @@ def add_routers(app: FastAPI, *routers: APIRouter) -> None:
             app.include_router(router)
 
 
-def next_page(request: Request, cursor: str) -> str:
-    """Return the header `Link` to the page after a cursor: a relative one, which holds behind every proxy."""
-    query = [(name, value) for name, value in request.query_params.multi_items() if name not in ("cursor", "skip")]
+def next_page(request: Request, cursor: str, *, only: Collection[str] | None = None) -> str:
+    """Return the header `Link` to the page after a cursor: a relative one, which holds behind every proxy.
+
+    Args:
+        request: the request of this page.
+        cursor: the place where this page ends.
+        only: the parameters that the next page also needs, because the cursor does not have them. By
+            default all, except for `skip`.
+    """
+    sent = request.query_params.multi_items()
+    query = [(name, value) for name, value in sent if name not in ("cursor", "skip") and (only is None or name in only)]
     return f'<{quote(request.url.path)}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'

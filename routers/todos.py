@@ -6,12 +6,13 @@ from uuid import UUID
 from fastapi import Header, Query, Request, Response
 
 from auth import CurrentUser
-from crud import batch, bulk
+from crud import batch, bulk, listing, move
 from crud import todo as crud
 from db import SessionDep
 from errors import Invalid, found
 from models.key import todo_id_of
-from models.todo import NEWEST_FIRST, Changed, TodoCreate, TodoFilter, TodoPage, TodoRead, TodoUpdate
+from models.listing import TodoFilter, TodoPage
+from models.todo import Changed, TodoCreate, TodoMove, TodoRead, TodoUpdate
 from models.version import Versions
 from openapi import documented, header, headers
 from routers.routing import api_router
@@ -50,12 +51,13 @@ def list_todos(
     page: Annotated[TodoPage, Query()],
     known: Known = None,
 ) -> list[TodoRead]:
-    """List your todos, newest first.
+    """List your todos that match all filters.
 
     If more follow, the header `Link` has the next page. Todos that are created between two requests
-    neither repeat nor hide a todo. The header `ETag` changes with every change of your todos.
+    neither repeat nor hide a todo. A page may be short, or empty, although more follow: most filters are
+    tested on 5,000 todos a request. The header `ETag` changes with every change of your todos.
     """
-    return page_of(request, response, crud.list_todos(session, user.id, page, known), NEWEST_FIRST, known)
+    return page_of(request, response, listing.list_todos(session, user.id, page, known), known)
 
 
 @router.post("", status_code=201, responses={200: _MADE_BEFORE, 201: _NEW, **documented(410)})
@@ -160,3 +162,11 @@ def toggle_todo(
 ) -> TodoRead:
     """Complete an open todo, or reopen a completed one. Each call toggles it once, also concurrent calls."""
     return tagged(response, found(crud.toggle_todo(session, user.id, todo_id, match), "Todo"))
+
+
+@router.post("/{todo_id}/move", responses={200: ETAG, **documented(409), **MISMATCH})
+def move_todo(
+    response: Response, user: CurrentUser, session: SessionDep, todo_id: UUID, place: TodoMove, match: IfMatch = None
+) -> TodoRead:
+    """Move a todo right below another one, or to the top. If it is there already, nothing changes."""
+    return tagged(response, found(move.move_todo(session, user.id, todo_id, place.after, match), "Todo"))

@@ -9,7 +9,8 @@ from auth import CurrentUser
 from crud import trash as crud
 from db import SessionDep
 from errors import NotFound, found
-from models.todo import LAST_DELETED_FIRST, TodoRead, TrashPage
+from models.listing import TrashPage
+from models.todo import TodoRead
 from routers.routing import api_router
 from routers.versions import ETAG, MISMATCH, NOT_MODIFIED, PAGE, IfMatch, Known, page_of, tagged
 
@@ -26,7 +27,7 @@ def list_trash(
     known: Known = None,
 ) -> list[TodoRead]:
     """List the todos in your trash, last deleted first."""
-    return page_of(request, response, crud.list_trash(session, user.id, page, known), LAST_DELETED_FIRST, known)
+    return page_of(request, response, crud.list_trash(session, user.id, page, known), known)
 
 
 @router.delete("", status_code=204)

@@ -6,7 +6,6 @@ from fastapi import Header, HTTPException, Request, Response
 
 from crud.pages import Listed
 from models.about import about
-from models.cursor import Order
 from models.todo import EXAMPLE_TODO, TodoRead
 from models.version import KnownVersions, Versions, etag
 from openapi import ProblemDetails, header, headers
@@ -65,15 +64,13 @@ def tag_or_not_modified(response: Response, version: int, known: Versions | None
     response.headers["ETag"] = etag(version)
 
 
-def page_of(
-    request: Request, response: Response, listed: Listed, order: Order, known: Versions | None
-) -> list[TodoRead]:
+def page_of(request: Request, response: Response, listed: Listed, known: Versions | None) -> list[TodoRead]:
     """Set the ETag of a page, and the link to the next page if more follow. Return the todos.
 
     Raises:
         HTTPException: 304, because the client has this version.
     """
     tag_or_not_modified(response, listed.version, known)
-    if listed.more:
-        response.headers["Link"] = next_page(request, order.cursor(listed.todos[-1]))
+    if listed.next:
+        response.headers["Link"] = next_page(request, listed.next, only=("limit",))
     return listed.todos

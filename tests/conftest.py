@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -218,9 +218,9 @@ def api(database: Database, issuer: Issuer, wire: Wire) -> Iterator[Api]:
         yield api
 
 
-@pytest.fixture
-def new_person(api: Api, database: Database, issuer: Issuer) -> Iterator[Callable[[], Person]]:
-    """Return a function that creates a user with a token."""
+@contextmanager
+def creating_people(api: Api, database: Database, issuer: Issuer) -> Iterator[Callable[[], Person]]:
+    """Yield a function that creates a user with a token."""
     people = []
 
     def make() -> Person:
@@ -233,6 +233,20 @@ def new_person(api: Api, database: Database, issuer: Issuer) -> Iterator[Callabl
     yield make
     for person in people:
         person.http.close()
+
+
+@pytest.fixture
+def new_person(api: Api, database: Database, issuer: Issuer) -> Iterator[Callable[[], Person]]:
+    """Return a function that creates a user with a token."""
+    with creating_people(api, database, issuer) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def people(api: Api, database: Database, issuer: Issuer) -> Iterator[Callable[[], Person]]:
+    """Return a function that creates a user whom the tests of a module share."""
+    with creating_people(api, database, issuer) as make:
+        yield make
 
 
 @pytest.fixture

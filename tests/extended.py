@@ -20,9 +20,12 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from auth import CurrentUser
 from crud import todo as crud
+from crud.listing import list_todos
+from crud.move import move_todo
 from db import SessionDep, Statement, columns
 from errors import Conflict, found
-from models.todo import Todo, TodoCreate, TodoPage, TodoRead, TodoUpdate
+from models.listing import TodoPage
+from models.todo import Todo, TodoCreate, TodoRead, TodoUpdate
 from routers.routing import add_routers, api_router
 from tests.unswept import app
 
@@ -120,6 +123,16 @@ def two(user: CurrentUser, session: SessionDep, fail: bool = False) -> list[Todo
     return todos
 
 
+@router.post("/moved")
+def moved(user: CurrentUser, session: SessionDep) -> list[str]:
+    with session.begin():
+        low, high = (crud.create_todo(session, user.id, TodoCreate(title=title)) for title in ("low", "high"))
+        found(move_todo(session, user.id, low.id, None), "Todo")
+        found(move_todo(session, user.id, low.id, high.id), "Todo")
+        found(move_todo(session, user.id, low.id, None), "Todo")
+    return [todo.title for todo in list_todos(session, user.id, TodoPage()).todos]
+
+
 @router.post("/mixed")
 async def mixed(user: CurrentUser, session: SessionDep, fail: bool = False) -> int:
     assert session.exec(select(Todo).where(Todo.user_id == user.id)).all() == []
@@ -190,7 +203,7 @@ def commits(user: CurrentUser, session: SessionDep) -> UUID:
 
 @router.put("/body")
 async def body(user: CurrentUser, session: SessionDep, request: Request) -> str:
-    crud.list_todos(session, user.id, TodoPage())
+    list_todos(session, user.id, TodoPage())
     return (await request.body()).decode()
 
 

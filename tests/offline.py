@@ -40,6 +40,12 @@ class Device(Protocol):
     def sync(self) -> bool:
         """Sync, and return whether that succeeded."""
 
+    def order(self) -> list[str]:
+        """Return the ids of the todos in the order that the user sees."""
+
+    def between(self, above: str | None, below: str | None) -> str | None:
+        """Return a position between two."""
+
     def refused(self) -> dict[str, Any]:
         """Return the errors of edits that the server refused."""
 
@@ -138,8 +144,9 @@ class World:
         """Assert that both devices and the server have exactly these todos, and that nothing is left to send."""
         todos = self.server()
         assert {key: todo["title"] for key, todo in todos.items()} == titles
-        assert self.first.todos() == todos
-        assert self.second.todos() == todos
+        for device in (self.first, self.second):
+            assert device.todos() == todos
+            assert device.order() == list(todos)
         before = len(self.network.answers)
         self.sync(self.first, self.second)
         assert self.network.answers[before:] == [("/api/changes", 200)] * 2
@@ -158,6 +165,14 @@ def expect_204(answer: httpx.Response) -> None:
 
 
 # --- What must hold
+
+FIELDS: dict[str, Any] = {
+    "description": "two litres",
+    "due": "2026-11-24T09:00",
+    "priority": "high",
+    "tags": ["shop", 'it\'s, "x"'],
+}
+"""A value for each field that a client may set, beside the title and `completed`."""
 
 
 def edits_of_different_todos(world: World) -> None:
@@ -188,6 +203,96 @@ def edits_of_the_same_todo(world: World) -> None:
     world.expect({todo: "second"})
     stored = world.server()[todo]
     assert (stored["description"], stored["completed"]) == ("first", True)
+
+
+def fields_and_a_move_of_the_same_todo(world: World) -> None:
+    """The fields of one device and the place of another one remain."""
+    low, middle, high = world.create("low", "middle", "high")
+    world.first.edit(low, FIELDS)
+    place = f"/api/todos/{low}/move"
+    assert world.owner.http.post(place, json={"after": high}).status_code == 200
+    position = world.server()[low]["position"]
+    world.sync(world.first, world.second)
+    world.expect({high: "high", low: "low", middle: "middle"})
+    assert world.first.order() == [high, low, middle]
+    stored = world.server()[low]
+    assert stored | FIELDS | {"position": position} == stored
+    world.second.edit(low, {"title": "changed", "due": None, "priority": "low", "tags": []})
+    world.sync(world.second, world.first)
+    world.expect({high: "high", low: "changed", middle: "middle"})
+    stored = world.server()[low]
+    assert stored | {"due": None, "priority": "low", "tags": [], "position": position} == stored
+
+
+def moves_without_a_network(world: World) -> None:
+    """A device moves a todo, and another device changes it. A todo that is not sent yet is on top."""
+    low, middle, high = world.create("low", "middle", "high")
+    todos = world.first.todos()
+    places = {
+        low: world.first.between(todos[high]["position"], todos[middle]["position"]),
+        high: world.first.between(todos[low]["position"], None),
+    }
+    for todo, place in places.items():
+        world.first.edit(todo, {"position": place})
+    created = add(world.first, "created"), add(world.first, "also")
+    order = [*created[::-1], low, middle, high]
+    assert world.first.order() == order
+    world.second.edit(low, {"title": "changed", **FIELDS})
+
+    def change_and_lose() -> None:
+        world.sync(world.second)
+        world.network.lose.add("/api/batch")
+
+    world.network.before["/api/batch"] = change_and_lose
+    assert not world.first.sync()
+    world.sync(world.first, world.second)
+    world.expect({low: "changed", middle: "middle", high: "high", created[0]: "created", created[1]: "also"})
+    assert world.first.order() == order
+    todos = world.server()
+    assert {key: todos[key]["position"] for key in places} == places
+    assert todos[low] | FIELDS == todos[low]
+
+
+def positions_between_others(world: World) -> None:
+    """A position is between two others until there is no room."""
+    assert world.first.between(None, "7.5") == "8"
+    assert world.first.between("-3", None) == "-4"
+    assert world.first.between("0", "-0.1") == "-0.05"
+    assert world.first.between("1", "1") is None
+    assert world.first.between("1", "2") is None, "the wrong way round"
+    assert world.first.between(f"1.{58 * '0'}", f"0.{58 * '9'}") is None, "it would be too long"
+    below, above = world.create("below", "above")
+    low, high = (world.server()[todo]["position"] for todo in (below, above))
+    expected: list[str] = []
+    for number in range(60):
+        middle = world.first.between(high, low)
+        assert middle
+        assert len(middle) <= 60
+        todo = add(world.first, "between", position=middle)
+        expected.insert(number // 2, todo)
+        if number % 2:
+            high = middle
+        else:
+            low = middle
+    world.sync(world.first, world.second)
+    assert world.first.order() == [above, *expected, below]
+    world.expect({above: "above", below: "below", **dict.fromkeys(expected, "between")})
+
+
+def edits_of_the_largest_size(world: World) -> None:
+    """Edits of the largest size arrive, because no batch has more than 1 MiB."""
+    tags = [f"{number:02}" + 48 * "\U0001f4a1" for number in range(20)]
+    fields = {
+        "description": 2000 * "\U0001f4a1",
+        "due": "2026-11-24T09:00",
+        "tags": tags,
+        "position": f"{40 * '7'}.{19 * '7'}",
+    }
+    title = 200 * "\U0001f4a1"
+    ids = [add(world.first, title, **fields) for _ in range(30)]
+    world.sync(world.first, world.second)
+    world.expect(dict.fromkeys(ids, title))
+    assert [path for path, _ in world.network.answers].count("/api/batch") == 2
 
 
 def an_edit_after_a_deletion(world: World) -> None:
@@ -274,7 +379,7 @@ def an_interrupted_walk(world: World) -> None:
     """A sync that loses an answer in the middle of its pages continues there."""
     ids = {add(world.first, f"todo {number}") for number in range(501)}
     world.sync(world.first)
-    assert [path for path, _ in world.network.answers].count("/api/batch") == 17
+    assert [path for path, _ in world.network.answers].count("/api/batch") == 21
     assert set(world.first.todos()) == ids
 
     def lose_the_second_page() -> None:
@@ -317,13 +422,16 @@ def todos_that_are_gone_for_good(world: World) -> None:
     for todo in (kept, changed, deleted):
         expect_204(world.owner.http.delete(f"/api/todos/{todo}"))
         expect_204(world.owner.http.delete(f"/api/trash/{todo}"))
+    position = world.first.todos()[changed]["position"]
     world.sync(world.second, world.first)
     world.expect({changed: "changed"})
+    assert world.server()[changed]["position"] == position, "it is where it was"
 
 
 def a_reset(world: World) -> None:
     """A device begins anew after a 410. It loses what the server no longer has, and no edit."""
     kept, changed, deleted, purged, lost = world.create("keep", "change", "delete", "purge", "lose")
+    positions = {key: world.server()[key]["position"] for key in (kept, changed, lost)}
     world.second.edit(changed, {"title": "changed"})
     world.second.edit(deleted, None)
     world.second.edit(lost, {"completed": True})
@@ -341,6 +449,7 @@ def a_reset(world: World) -> None:
     world.expect({kept: "keep", changed: "changed", lost: "lose", created: "created"})
     todos = world.server()
     assert (todos[changed]["description"], todos[lost]["completed"]) == ("first", True)
+    assert {key: todos[key]["position"] for key in positions} == positions
 
 
 def an_interrupted_reset(world: World) -> None:
@@ -368,6 +477,10 @@ SCENARIOS: dict[str, Callable[[World], None]] = {
     for scenario in (
         edits_of_different_todos,
         edits_of_the_same_todo,
+        fields_and_a_move_of_the_same_todo,
+        moves_without_a_network,
+        positions_between_others,
+        edits_of_the_largest_size,
         an_edit_after_a_deletion,
         a_deletion_after_an_edit,
         a_deletion_on_both_devices,

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 
 from tests.expect import again
+from tests.todos import FIELDS
 
 
 class Replica:
@@ -28,6 +29,7 @@ class Replica:
         assert list(page) == ["todos", "gone", "next", "more"]
         assert len(page["todos"]) + len(page["gone"]) <= limit
         for todo in page["todos"]:
+            assert list(todo) == FIELDS
             known = self.todos.get(todo["id"])
             assert known is None or known["version"] <= todo["version"], "a todo must not go back"
             self.todos[todo["id"]] = todo

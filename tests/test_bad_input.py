@@ -71,6 +71,25 @@ NO_TODO = {
         "1": b'{"title": "x", "completed": 1}',
         "0.0": b'{"title": "x", "completed": 0.0}',
     },
+    "due": {
+        "NUL": rb'{"title": "x", "due": "2026-11-24\u0000ZmarkZ"}',
+        "lone surrogate": rb'{"title": "x", "due": "\ud800ZmarkZ"}',
+        "4,000 digits": b'{"title": "x", "due": ' + b"9" * 4_000 + b"}",
+        "4,000 digits as text": b'{"title": "x", "due": "' + b"9" * 4_000 + b'"}',
+        "1e999": b'{"title": "x", "due": 1e999}',
+    },
+    "priority": {
+        "word": b'{"title": "x", "priority": "ZmarkZ"}',
+        "lone surrogate": rb'{"title": "x", "priority": "\ud800ZmarkZ"}',
+        "NaN": b'{"title": "x", "priority": NaN}',
+        "nested": b'{"title": "x", "priority": ' + b"[" * 900 + b"]" * 900 + b"}",
+    },
+    "tags": {
+        "text": b'{"title": "x", "tags": "ZmarkZ"}',
+        "an object": b'{"title": "x", "tags": {"ZmarkZ": 1}}',
+        "30,000 of them": b'{"title": "x", "tags": [' + b"1," * 29_999 + b"1]}",
+        "twice": b'{"title": "x", "tags": ["ZmarkZ", "ZmarkZ"]}',
+    },
 }
 
 
@@ -176,7 +195,7 @@ def cursor(*values: object) -> str:
 
 
 NO_ID = "00000000-0000-0000-0000-000000000000"
-EPOCH = cursor("newest", "1970-01-01T00:00:00Z", NO_ID)
+LOWEST = cursor("position", "-" + "9" * 40, NO_ID, {}, 0)
 
 QUERIES = {
     "limit": ["0", "501", "-1", "x", "", "1.5", "NaN", "9" * 5_000, "%00", "%FF", "%E2%98%95"],
@@ -184,10 +203,18 @@ QUERIES = {
     "completed": ["maybe", "2", "1", "0", "on", "TRUE", "False", "", "%00", "null", "%ED%A0%80"],
     "cursor": [
         *("", "x", "%00", "%E2%98%95", "****", "%2B%2F" * 16),
-        *("A" * 31, "A" * 33, "A" * 10_000, "%5B" * 20_000, EPOCH[:-4], EPOCH + "="),
-        *(cursor("due", "1970-01-01T00:00:00Z", NO_ID), cursor("newest", "1970-01-01T00:00:00", NO_ID)),
-        *(cursor("newest"), cursor("newest", 0, NO_ID), cursor("newest", "9999-12-31T23:59:59-14:00", NO_ID)),
-        *(cursor("newest", "1970-01-01T00:00:00Z", NO_ID, 1), cursor({}), cursor("newest", "x", NO_ID)),
+        *("A" * 31, "A" * 33, "A" * 10_000, "%5B" * 20_000, LOWEST[:-4], LOWEST + "="),
+        *(cursor("newest", "1970-01-01T00:00:00Z", NO_ID), cursor("trash", "1970-01-01T00:00:00Z", NO_ID)),
+        *(cursor("position"), cursor("position", 5, NO_ID, {}, 0), cursor("position", "5", NO_ID), cursor({})),
+        *(cursor("position", text, NO_ID, {}, 0) for text in ("1e3", "NaN", "Infinity", "", "1" * 61, "5\0", None)),
+        *(cursor("position", "5", one, {}, 0) for one in ("x", None, 1, NO_ID[:-1])),
+        *(cursor("position", "5", NO_ID, {}, skip) for skip in (-1, 10_001, "0", 2**63, None)),
+        *(cursor("position", "5", NO_ID, None, 0), cursor("position", "5", NO_ID, [], 0)),
+        *(cursor("position", "5", NO_ID, {"q": "\0"}, 0), cursor("position", "5", NO_ID, {"completed": 1}, 0)),
+        *(cursor("position", "5", NO_ID, {"tag": [""]}, 0), cursor("position", "5", NO_ID, {"x": 1}, 0)),
+        *(cursor("position", "5", NO_ID, {"due_from": "2026-02-30"}, 0), cursor("position", "5", NO_ID, {}, 0, 1)),
+        *(cursor("due", due, NO_ID, {}, 0) for due in ("2026-02-30", "~", "", 0)),
+        *(cursor("updated", version, NO_ID, {}, 0) for version in (-1, 2**63, "1", 1.5, None)),
     ],
 }
 
@@ -244,12 +271,12 @@ def test_a_parameter_that_is_sent_twice_is_422(owner: Person) -> None:
 
 def test_a_cursor_from_before_the_first_todo_is_valid(owner: Person) -> None:
     owner.create()
-    answer = owner.http.get("/api/todos", params={"cursor": cursor("newest", "0001-01-03T00:00:00Z", NO_ID)})
+    answer = owner.http.get("/api/todos", params={"cursor": LOWEST})
     assert (answer.status_code, answer.json()) == (200, [])
 
 
 def test_skip_and_cursor_together_are_refused(owner: Person) -> None:
-    answer = owner.http.get("/api/todos", params={"cursor": EPOCH, "skip": 1})
+    answer = owner.http.get("/api/todos", params={"cursor": LOWEST, "skip": 1})
     expect_invalid(answer, ["query", "skip"])
 
 
@@ -292,9 +319,11 @@ def test_a_request_id_is_kept_if_it_is_valid(anonymous: httpx.Client, sent: str,
     assert kept or len(problem["request_id"]) == 32
 
 
-GOOD = b'{"title": "Buy milk", "description": null, "completed": false}'
-NAMES = ['"title"', '"description"', '"completed"', '"user_id"', f'"{MARK} "', r'"\ud800"', "1"]
+GOOD = b'{"title": "Buy milk", "completed": false, "due": "2026-11-24", "priority": "low", "tags": ["a", "b"]}'
+NAMES = ['"title"', '"description"', '"completed"', '"due"', '"priority"', '"tags"', '"user_id"', f'"{MARK} "']
+NAMES += [r'"\ud800"', "1"]
 VALUES = ["null", "true", "1", "NaN", "1e999", "9" * 400, "[[[", "{}", f'"{MARK}"', '"x"', '""']
+VALUES += ['"2026-11-24"', '"high"', '["a"]', '["a", "a"]', r'["\u0000"]', f'["{MARK}", 1]']
 VALUES += [r'"\u0000"', r'"\udc00\ud800"', '"é☕"', '"' + "y" * 2_001 + '"']
 PARTS = ["api", "todos", "me", "toggle", "health", "", "..", "%00", "%ff", "%2f", SOME_ID, MARK]
 TYPES = [*["application/json"] * 5, "application/json;", "application/x+json", "text/plain", "\xff"]

@@ -15,8 +15,22 @@ from tests.expect import expect_invalid, expect_problem, expect_unauthorized
 from tests.live import Api
 from tests.replica import Replica, everything_of, todos_of
 
-CONTENT = {"title": "Buy milk", "description": "a bottle", "completed": True}
-OTHER = {"title": "Buy oat milk", "description": None, "completed": False}
+CONTENT: dict[str, Any] = {
+    "title": "Buy milk",
+    "description": "a bottle",
+    "completed": True,
+    "due": "2026-11-24T09:00",
+    "priority": "high",
+    "tags": ["shop", "home"],
+}
+OTHER: dict[str, Any] = {
+    "title": "Buy oat milk",
+    "description": None,
+    "completed": False,
+    "due": "2026-11-24",
+    "priority": "none",
+    "tags": ["home", "shop"],
+}
 
 State = Literal["none", "live", "trash", "purged"]
 Base = Literal["absent", "0", "right", "wrong"]
@@ -113,7 +127,7 @@ def conditions(base: Base, version: int) -> dict[str, str]:
 
 def contents(person: Person) -> list[dict[str, Any]]:
     """Return a user's todos without the values that differ between two users."""
-    changing = ("id", "user_id", "version", "created_at", "updated_at", "completed_at", "deleted_at")
+    changing = ("id", "user_id", "version", "position", "created_at", "updated_at", "completed_at", "deleted_at")
     return [
         {name: (value is None if name in changing else value) for name, value in todo.items()}
         for todo in everything_of(person.http).values()
@@ -133,7 +147,8 @@ def test_a_put_answers_and_stores_as_the_single_request(
         assert {name: todo[name] for name in content} == content
         assert (todo["completed_at"] is not None) is content["completed"]
         assert (todo["updated_at"] is None) is (outcome[0] == 201)
-        assert before is None or todo["created_at"] == before["created_at"]
+        for kept in ("created_at", "position"):
+            assert before is None or todo[kept] == before[kept]
     stranger.create("another")
     twin, version, _ = prepare(stranger, state)
     single = stranger.http.put(f"/api/todos/{twin}", json=content, headers=conditions(base, version))
@@ -198,6 +213,11 @@ FAULTS: dict[str, dict[str, Any]] = {
     "a time without zone": {"title": "x", "created_at": "2026-11-24T09:00:00"},
     "a number as time": {"title": "x", "created_at": 1764000000},
     "a time beyond the calendar": {"title": "x", "created_at": "9999-12-31T23:59:59-14:00"},
+    "a due with seconds": {"title": "x", "due": "2026-11-24T09:00:00"},
+    "an unknown priority": {"title": "x", "priority": "urgent"},
+    "null as priority": {"title": "x", "priority": None},
+    "null as tags": {"title": "x", "tags": None},
+    "a number as position": {"title": "x", "position": 5},
     "NUL": {"title": "a\0b"},
 }
 
@@ -444,12 +464,16 @@ def test_an_open_todo_has_no_time_of_completion(owner: Person) -> None:
     assert owner.http.get(f"/api/todos/{todo_id}").json() == todo
 
 
-EXPORTED = ("id", "title", "description", "completed", "completed_at", "created_at")
+EXPORTED = (
+    *("id", "title", "description", "completed", "completed_at", "due", "priority", "tags", "position"),
+    "created_at",
+)
 
 
 def test_an_export_is_the_import_of_another_account(owner: Person, stranger: Person) -> None:
     for number in range(60):
-        todo = owner.create(f"todo {number}", description=None if number % 2 else f"☃ {number}")
+        fields: dict[str, Any] = {"due": "2026-11-24", "priority": "low", "tags": [f"{number}"]} if number % 7 else {}
+        todo = owner.create(f"todo {number}", description=None if number % 2 else f"☃ {number}", **fields)
         if number % 3 == 0:
             owner.http.post(f"/api/todos/{todo['id']}/toggle")
         if number % 5 == 0:

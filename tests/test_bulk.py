@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 from uuid import uuid4
 
@@ -14,8 +15,9 @@ from tests.conftest import Database, Person
 from tests.expect import expect_invalid, expect_not_found, expect_problem, expect_unauthorized
 from tests.issuer import Issuer
 from tests.live import Api, running, wait_until_ready
+from tests.model import Crowd, Filters, everything, listed, query_of
 from tests.test_trash import add_statistics
-from tests.todos import Todo, http_of, tags
+from tests.todos import Todo, etags, http_of
 
 CHANGES: Todo = {"title": "changed", "description": "words"}
 VERBS = ["PATCH", "DELETE"]
@@ -48,9 +50,9 @@ class Todos:
         """Return todos as they are now."""
         return [self.me.find(todo["id"]) for todo in todos]
 
-    def tags(self) -> list[str]:
+    def etags(self) -> list[str]:
         """Return the ETags of the user's lists."""
-        return tags(self.me)
+        return etags(self.me)
 
 
 @pytest.fixture
@@ -101,7 +103,7 @@ def changing(
     """
     query, matching = match
     todos, others = make(), make()
-    before, theirs, highest = todos.tags(), others.tags(), todos.trashed[-1]["version"]
+    before, theirs, highest = todos.etags(), others.etags(), todos.trashed[-1]["version"]
     expect_unauthorized(many(anonymous, verb, query(todos)), "")
     wanted = matching(todos)
     answer = many(todos.me, verb, query(todos))
@@ -110,8 +112,8 @@ def changing(
     rest = [todo for todo in [*todos.live, *todos.trashed] if todo not in wanted]
     assert todos.now(*rest) == rest
     assert others.now(*others.live, *others.trashed) == [*others.live, *others.trashed]
-    assert others.tags() == theirs
-    assert (todos.tags() == before) is (wanted == [])
+    assert others.etags() == theirs
+    assert (todos.etags() == before) is (wanted == [])
 
 
 @pytest.mark.parametrize("match", MATCHES.values(), ids=MATCHES)
@@ -140,29 +142,150 @@ def test_what_matches_is_moved_into_the_trash_and_nothing_else(
             assert restored == todo | {"version": restored["version"], "updated_at": restored["updated_at"]}
 
 
+FILTERS: dict[str, Filters] = {
+    "tag": {"tag": ["home"]},
+    "tags": {"tag": ["home", " work "]},
+    "priority": {"priority": ["high"]},
+    "priorities": {"priority": ["none", "low"]},
+    "due_before": {"due_before": "2026-11-24T09:00"},
+    "due_from": {"due_from": "2026-11-24"},
+    "q": {"q": "STRAẞE dog"},
+    "q of one letter": {"q": "E"},
+    "nothing": {"tag": ["nobody has it"]},
+    "all": {"completed": True, "tag": ["home"], "priority": ["low", "none"], "due_from": "2026-11-23", "q": "e"},
+}
+PAIRS: dict[str, Filters] = {
+    f"{one} and {other}": {**FILTERS[one], **more}
+    for one, other in combinations(["tag", "priority", "due_before", "due_from", "q of one letter"], 2)
+    for more in (FILTERS[other],)
+}
+COMPLETED = {f"{name} and completed": {"completed": True, **FILTERS[name]} for name in [*FILTERS][:7]}
+MATCHING = FILTERS | PAIRS | COMPLETED
+
+
+@pytest.mark.parametrize("filters", MATCHING.values(), ids=MATCHING)
+@pytest.mark.parametrize("verb", VERBS)
+def test_filters_match_as_those_of_lists(new_person: Callable[[], Person], verb: str, filters: Filters) -> None:
+    mine, others = Crowd(new_person(), 170), Crowd(new_person(), 40, seed=15)
+    wanted = listed(mine.todos, filters)
+    assert (wanted == []) is (filters == FILTERS["nothing"])
+    highest = max(todo["version"] for todo in mine.todos)
+    answer = many(mine.me, verb, query_of(filters))
+    assert (answer.status_code, answer.json()) == (200, {"changed": len(wanted)})
+    now = {todo["id"]: todo for todo in everything(mine.me)}
+    ids_of_wanted = {todo["id"] for todo in wanted}
+    for todo in mine.todos:
+        after = now[todo["id"]]
+        if todo["id"] not in ids_of_wanted:
+            assert after == todo
+            continue
+        assert after["version"] > highest
+        if verb == "PATCH":
+            assert after == todo | CHANGES | {name: after[name] for name in ("version", "updated_at")}
+        else:
+            assert after["deleted_at"]
+            assert after == todo | {name: after[name] for name in ("version", "updated_at", "deleted_at")}
+    assert everything(others.me) == others.todos
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_ids_and_filters_hold_together(new_person: Callable[[], Person], verb: str) -> None:
+    mine = Crowd(new_person(), 100)
+    some = [todo["id"] for todo in mine.todos[:50]]
+    filters: Filters = {"id": some, "tag": ["home"], "q": "e"}
+    wanted = listed(mine.todos, filters)
+    assert 0 < len(wanted) < len(listed(mine.todos, {"tag": ["home"], "q": "e"}))
+    answer = many(mine.me, verb, query_of(filters))
+    assert (answer.status_code, answer.json()) == (200, {"changed": len(wanted)})
+    assert {one["id"] for one in everything(mine.me) if one not in mine.todos} == {one["id"] for one in wanted}
+
+
+@pytest.mark.parametrize("filters", FILTERS.values(), ids=FILTERS)
+@pytest.mark.parametrize("verb", VERBS)
+def test_more_than_max_that_match_filters_is_409(new_person: Callable[[], Person], verb: str, filters: Filters) -> None:
+    mine = Crowd(new_person(), 100)
+    number = len(listed(mine.todos, filters))
+    if number > 1:
+        expect_problem(many(mine.me, verb, query_of(filters, max=number - 1)), 409, "Conflict")
+        assert everything(mine.me) == mine.todos
+    answer = many(mine.me, verb, query_of(filters, max=max(number, 1)))
+    assert (answer.status_code, answer.json()) == (200, {"changed": number})
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_filter_without_an_index_matches_in_long_lists_too(owner: Person, database: Database, verb: str) -> None:
+    database.execute(
+        "INSERT INTO todo (user_id, title, tags)"
+        " SELECT %s, 'Todo', CASE WHEN n %% 1200 = 1 THEN '{rare}' ELSE '{}' END::text[]"
+        " FROM generate_series(1, 12000) AS n",
+        (owner.id,),
+    )
+    expect_problem(many(owner, verb, "q=todo&max=10000"), 409, "Conflict")
+    answer = many(owner, verb, "tag=rare")
+    assert (answer.status_code, answer.json()) == (200, {"changed": 10})
+    assert count(database, owner, verb) == 10
+
+
+@pytest.mark.parametrize("query", ["", "max=5", "q=", "q=%20", "q=%20%C2%A0%E3%80%80%09&max=5"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_blank_q_alone_is_no_filter(anonymous: httpx.Client, todos: Todos, verb: str, query: str) -> None:
+    expect_unauthorized(many(anonymous, verb, query), "")
+    before = todos.etags()
+    (error,) = expect_problem(many(todos.me, verb, query), 422, "Unprocessable Content")["errors"]
+    assert (error["type"], error["msg"]) == ("filter_missing", "Query should have id or a filter")
+    assert error["loc"][0] == "query"
+    assert todos.now(*todos.live, *todos.trashed) == [*todos.live, *todos.trashed]
+    assert todos.etags() == before
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_blank_q_changes_nothing_about_other_filters(todos: Todos, verb: str) -> None:
+    answer = many(todos.me, verb, "q=%20&completed=true")
+    assert (answer.status_code, answer.json()) == (200, {"changed": len(todos.completed)})
+    assert todos.now(*todos.open) == todos.open
+
+
+@pytest.mark.parametrize("query", ["sort=due", "limit=5", "cursor=x", "skip=0", "after=x"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_change_of_many_has_no_sort_and_no_pages(todos: Todos, verb: str, query: str) -> None:
+    expect_invalid(many(todos.me, verb, f"tag=home&{query}"), ["query", query.partition("=")[0]])
+    assert todos.now(*todos.live) == todos.live
+
+
+def test_a_change_of_many_may_end_that_they_match(new_person: Callable[[], Person]) -> None:
+    mine = Crowd(new_person(), 100)
+    wanted = listed(mine.todos, {"tag": ["home"], "due_from": "2026-11-24"})
+    body = {"tags": ["done"], "due": None, "priority": "low", "completed": True}
+    answer = many(mine.me, "PATCH", "tag=home&due_from=2026-11-24", body)
+    assert (answer.status_code, answer.json()) == (200, {"changed": len(wanted)})
+    again = many(mine.me, "PATCH", "tag=home&due_from=2026-11-24", body)
+    assert (again.status_code, again.json()) == (200, {"changed": 0})
+    assert len(listed(everything(mine.me), {"tag": ["done"], "completed": True, "priority": ["low"]})) == len(wanted)
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_todos_of_another_user_do_not_match(make: Callable[[], Todos], verb: str) -> None:
     mine, theirs = make(), make()
-    before = theirs.tags()
+    before = theirs.etags()
     for query in (ids(*theirs.live), f"completed=true&{ids(*theirs.live)}", ids(*theirs.trashed)):
         answer = many(mine.me, verb, query)
         assert (answer.status_code, answer.json()) == (200, {"changed": 0})
     answer = many(mine.me, verb, ids(*theirs.live, mine.open[0]))
     assert (answer.status_code, answer.json()) == (200, {"changed": 1})
     assert theirs.now(*theirs.live, *theirs.trashed) == [*theirs.live, *theirs.trashed]
-    assert theirs.tags() == before
+    assert theirs.etags() == before
 
 
 @pytest.mark.parametrize("query", ["", "max=10", "max=10000"])
 @pytest.mark.parametrize("verb", VERBS)
 def test_without_a_filter_nothing_is_done(anonymous: httpx.Client, todos: Todos, verb: str, query: str) -> None:
     expect_unauthorized(many(anonymous, verb, query), "")
-    before = todos.tags()
+    before = todos.etags()
     errors = expect_problem(many(todos.me, verb, query), 422, "Unprocessable Content")["errors"]
     assert all(error["loc"][0] == "query" for error in errors)
     assert len(errors) == 1
     assert todos.now(*todos.live) == todos.live
-    assert todos.tags() == before
+    assert todos.etags() == before
 
 
 INVALID = {
@@ -194,11 +317,11 @@ def test_an_invalid_filter_is_422_and_nothing_is_done(
     anonymous: httpx.Client, todos: Todos, verb: str, query: str, name: str
 ) -> None:
     expect_unauthorized(many(anonymous, verb, query), "")
-    before = todos.tags()
+    before = todos.etags()
     (error,) = expect_problem(many(todos.me, verb, query), 422, "Unprocessable Content")["errors"]
     assert error["loc"][:2] == ["query", name]
     assert todos.now(*todos.live) == todos.live
-    assert todos.tags() == before
+    assert todos.etags() == before
 
 
 @pytest.mark.parametrize(
@@ -206,11 +329,11 @@ def test_an_invalid_filter_is_422_and_nothing_is_done(
 )
 @pytest.mark.parametrize("verb", VERBS)
 def test_more_than_max_is_409_and_nothing_is_done(todos: Todos, verb: str, query: str) -> None:
-    before = todos.tags()
+    before = todos.etags()
     answer = many(todos.me, verb, query.replace("live", ids(*todos.live)))
     expect_problem(answer, 409, "Conflict")
     assert todos.now(*todos.live) == todos.live
-    assert todos.tags() == before
+    assert todos.etags() == before
 
 
 def add_todos(database: Database, me: Person, number: int) -> None:
@@ -260,13 +383,25 @@ BODIES: dict[str, Todo] = {
     "description null": {"description": None},
     "completed": {"completed": True},
     "reopened": {"completed": False},
-    "all": {"title": "changed", "description": "words", "completed": True},
+    "due": {"due": "2026-11-24T09:00"},
+    "due null": {"due": None},
+    "priority": {"priority": "high"},
+    "tags": {"tags": ["b", "a"]},
+    "all": {
+        "title": "changed",
+        "description": "words",
+        "completed": True,
+        "due": "2026-11-24",
+        "priority": "medium",
+        "tags": [],
+    },
 }
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_only_the_fields_that_are_sent_change(owner: Person, body: Todo) -> None:
-    todos = [owner.create(description="as it was"), owner.create(completed=True)]
+    fields: Todo = {"due": "2026-01-01", "priority": "low", "tags": ["a"]}
+    todos = [owner.create(description="as it was", **fields), owner.create(completed=True)]
     answer = many(owner, "PATCH", ids(*todos), body)
     assert (answer.status_code, answer.json()) == (200, {"changed": 2})
     for todo in todos:
@@ -278,11 +413,11 @@ def test_only_the_fields_that_are_sent_change(owner: Person, body: Todo) -> None
 
 
 def test_an_empty_change_of_many_changes_nothing(todos: Todos) -> None:
-    before = todos.tags()
+    before = todos.etags()
     answer = many(todos.me, "PATCH", "completed=false", {})
     assert (answer.status_code, answer.json()) == (200, {"changed": 3})
     assert todos.now(*todos.live) == todos.live
-    assert todos.tags() == before
+    assert todos.etags() == before
 
 
 @pytest.mark.parametrize("query", ["completed=false&max=2", "max=2"], ids=["more than max", "no filter"])
@@ -299,6 +434,10 @@ NO_CHANGES: dict[str, tuple[object, list[str]]] = {
     "a long title": ({"title": "x" * 201}, ["body", "title"]),
     "completed null": ({"completed": None}, ["body", "completed"]),
     "completed as text": ({"completed": "true"}, ["body", "completed"]),
+    "a due of another form": ({"due": "2026-11-24T09:00:00Z"}, ["body", "due"]),
+    "priority null": ({"priority": None}, ["body", "priority"]),
+    "tags null": ({"tags": None}, ["body", "tags"]),
+    "position": ({"position": "5"}, ["body", "position"]),
     "an unknown field": ({"done": True}, ["body", "done"]),
     "an id": ({"id": str(uuid4())}, ["body", "id"]),
     "deleted_at": ({"deleted_at": None}, ["body", "deleted_at"]),
@@ -307,10 +446,10 @@ NO_CHANGES: dict[str, tuple[object, list[str]]] = {
 
 @pytest.mark.parametrize(("body", "loc"), NO_CHANGES.values(), ids=NO_CHANGES)
 def test_an_invalid_change_of_many_is_422(todos: Todos, body: object, loc: list[str]) -> None:
-    before = todos.tags()
+    before = todos.etags()
     expect_invalid(many(todos.me, "PATCH", "completed=false", body), loc)
     assert todos.now(*todos.live) == todos.live
-    assert todos.tags() == before
+    assert todos.etags() == before
 
 
 def test_a_change_of_many_without_a_body_is_422(todos: Todos) -> None:

@@ -16,7 +16,7 @@ from tests.expect import (
     expect_problem,
     expect_unauthorized,
 )
-from tests.todos import Todo, etag, http_of, path_of, tags
+from tests.todos import Todo, etag, etags, http_of, path_of
 
 NONE = {"If-None-Match": "*"}
 
@@ -38,6 +38,7 @@ def test_put_creates_a_todo_with_the_id_of_the_client(anonymous: httpx.Client, s
     expect_unauthorized(anonymous.put(path_of(todo_id), json={"title": "x"}), "")
     answer = owner.http.put(path_of(todo_id), json={"title": " Buy milk "})
     todo = expect_todo(answer, 201, id=todo_id, title="Buy milk", description=None, completed=False)
+    assert (todo["due"], todo["priority"], todo["tags"]) == (None, "none", [])
     assert answer.headers["location"] == path_of(todo_id)
     assert (todo["user_id"], todo["updated_at"], todo["deleted_at"]) == (owner.id, None, None)
     assert owner.http.get(path_of(todo_id)).json() == todo
@@ -64,11 +65,13 @@ def test_a_uuid_has_no_case(owner: Person) -> None:
 
 
 def test_put_replaces_every_field(owner: Person) -> None:
-    todo = owner.create("as it was", description="words", completed=True)
+    fields: Todo = {"due": "2026-11-24", "priority": "high", "tags": ["a"]}
+    todo = owner.create("as it was", description="words", completed=True, **fields)
     now = expect_todo(owner.http.put(path_of(todo["id"]), json={"title": "replaced"}), 200)
     assert now["version"] > todo["version"]
     assert now["updated_at"] > now["created_at"]
-    changes = {"title": "replaced", "description": None, "completed": False, "completed_at": None}
+    changes: Todo = {"title": "replaced", "description": None, "completed": False, "completed_at": None}
+    changes |= {"due": None, "priority": "none", "tags": []}
     assert now == todo | changes | {"version": now["version"], "updated_at": now["updated_at"]}
     assert owner.http.get("/api/todos").json() == [now]
 
@@ -87,11 +90,11 @@ def test_put_completes_once(owner: Person) -> None:
 @pytest.mark.parametrize("headers", [{}, NONE, {"If-Match": "*"}], ids=["no condition", "If-None-Match", "If-Match"])
 def test_put_of_what_is_there_changes_nothing(owner: Person, headers: dict[str, str]) -> None:
     todo = owner.create("as it is", description="words", completed=True)
-    before = tags(owner)
+    before = etags(owner)
     body = {"title": "\tas it is ", "description": "words", "completed": True}
     expect_todo(owner.http.put(path_of(todo["id"]), json=body, headers=headers), 200, **todo)
     assert owner.find(todo["id"]) == todo
-    assert tags(owner) == before
+    assert etags(owner) == before
 
 
 @pytest.mark.parametrize(
@@ -129,21 +132,21 @@ def test_if_none_match_only_creates(owner: Person) -> None:
     answer = owner.http.put(path, json={"title": "x"}, headers=NONE)
     todo = expect_todo(answer, 201)
     assert answer.headers["location"] == path
-    before = tags(owner)
+    before = etags(owner)
     expect_mismatch(owner.http.put(path, json={"title": "y"}, headers=NONE), todo)
     expect_mismatch(owner.http.put(path, json={"title": "x", "completed": True}, headers=NONE), todo)
     assert owner.find(todo["id"]) == todo
-    assert tags(owner) == before
+    assert etags(owner) == before
 
 
 def test_if_none_match_brings_nothing_back_from_the_trash(owner: Person) -> None:
     todo = owner.trash(owner.create("as it was"))
-    before = tags(owner)
+    before = etags(owner)
     path = path_of(todo["id"])
     expect_todo(owner.http.put(path, json={"title": "as it was"}, headers=NONE), 200, **todo)
     expect_mismatch(owner.http.put(path, json={"title": "other"}, headers=NONE), todo)
     assert owner.find(todo["id"]) == todo
-    assert tags(owner) == before
+    assert etags(owner) == before
 
 
 @pytest.mark.parametrize("match", ["*", 'W/"0"', '"7"'])
@@ -198,7 +201,7 @@ def test_put_makes_a_todo_anew_that_is_gone_for_good(owner: Person, headers: dic
 def test_two_users_may_have_the_same_id_and_never_notice(owner: Person, stranger: Person) -> None:
     path = path_of(uuid4())
     theirs = expect_todo(stranger.http.put(path, json={"title": "theirs", "description": "words"}), 201)
-    before = tags(stranger)
+    before = etags(stranger)
     acts: list[Callable[[], httpx.Response]] = [
         lambda: owner.http.put(path, json={"title": "mine"}, headers=NONE),
         lambda: owner.http.put(path, json={"title": "still mine"}),
@@ -219,7 +222,7 @@ def test_two_users_may_have_the_same_id_and_never_notice(owner: Person, stranger
     for act in acts:
         statuses.append(act().status_code)
         expect_todo(stranger.http.get(path), 200, **theirs)
-        assert tags(stranger) == before
+        assert etags(stranger) == before
     assert statuses == [201, 200, 200, 200, 204, 200, 204, 200, 204, 204, 201, 200, 200, 204]
     expect_not_found(owner.http.get(path))
     assert stranger.trash(theirs)["title"] == "theirs"
@@ -269,12 +272,12 @@ def test_a_repeat_with_the_key_is_the_todo_that_was_made(
     answer = make(owner, key)
     todo = expect_todo(answer, 201, user_id=owner.id, title="Buy milk")
     assert answer.headers["location"] == path_of(todo["id"])
-    before = tags(owner)
+    before = etags(owner)
     for _ in range(2):
         expect_todo(make(owner, key), 200, **todo)
     assert owner.http.get("/api/todos").json() == [todo]
     assert stranger.http.get("/api/todos").json() == [theirs]
-    assert tags(owner) == before
+    assert etags(owner) == before
 
 
 @pytest.mark.parametrize("key", NO_KEYS.values(), ids=NO_KEYS)
@@ -339,10 +342,10 @@ def test_a_repeat_may_spell_the_same_todo_otherwise(owner: Person, fields: Todo)
 @pytest.mark.parametrize("key", ["key", "8e03978e-40d5-43e8-bc93-6894a57f9324"], ids=["word", "uuid"])
 def test_a_key_with_another_body_is_422_and_changes_nothing(owner: Person, key: str, fields: Todo) -> None:
     todo = expect_todo(make(owner, key), 201)
-    before = tags(owner)
+    before = etags(owner)
     expect_problem(make(owner, key, **fields), 422, "Unprocessable Content", "/problems/idempotency-key-reused")
     assert owner.http.get("/api/todos").json() == [todo]
-    assert tags(owner) == before
+    assert etags(owner) == before
     expect_todo(make(owner, key), 200, **todo)
 
 
@@ -357,22 +360,22 @@ def test_a_key_of_a_todo_that_was_changed_is_the_todo_as_it_is(owner: Person, fi
 @pytest.mark.parametrize("fields", [{}, {"title": "other"}], ids=["same", "other"])
 def test_a_key_of_a_todo_in_the_trash_brings_nothing_back(owner: Person, fields: Todo) -> None:
     trashed = owner.trash(expect_todo(make(owner, "key"), 201))
-    before = tags(owner)
+    before = etags(owner)
     expect_todo(make(owner, "key", **fields), 200, **trashed)
     assert owner.http.get("/api/todos").json() == []
     assert owner.http.get("/api/trash").json() == [trashed]
-    assert tags(owner) == before
+    assert etags(owner) == before
 
 
 @pytest.mark.parametrize("fields", [{}, {"title": "other"}], ids=["same", "other"])
 @pytest.mark.parametrize("key", ["key", "8e03978e-40d5-43e8-bc93-6894a57f9324"], ids=["word", "uuid"])
 def test_a_key_of_a_todo_that_is_gone_for_good_is_410(owner: Person, stranger: Person, key: str, fields: Todo) -> None:
     owner.purge(expect_todo(make(owner, key), 201))
-    before = tags(owner)
+    before = etags(owner)
     for _ in range(2):
         expect_problem(make(owner, key, **fields), 410, "Gone", "/problems/idempotency-key-gone")
     assert owner.http.get("/api/todos").json() == owner.http.get("/api/trash").json() == []
-    assert tags(owner) == before
+    assert etags(owner) == before
     expect_todo(make(stranger, key), 201)
 
 

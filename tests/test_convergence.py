@@ -266,7 +266,14 @@ def test_a_move_that_waits_for_another_locks_its_owner_first(project: Project, r
 
 
 Repeated = Callable[[httpx.Client, str, dict[str, str]], httpx.Response]
-NEW = {"title": "new", "description": None, "completed": True}
+NEW = {
+    "title": "new",
+    "description": None,
+    "completed": True,
+    "due": "2026-11-24",
+    "priority": "high",
+    "tags": ["a", "b"],
+}
 
 # The state of a todo, and a request that several clients send at the same time, with an ETag of that state.
 OVERLAPPING: dict[str, tuple[str, Repeated]] = {

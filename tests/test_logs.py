@@ -143,6 +143,38 @@ def test_a_socket_has_an_id(objects: Api) -> None:
 FORGED = "\n2026-11-24T00:00:00.000Z ERROR todo: forged\r\x1b[2K\u2028\x85\u202e\u200b"
 
 
+def test_a_tag_in_a_path_is_not_logged(text: Api, objects: Api, issuer: Issuer) -> None:
+    for api in (text, objects):
+        get(api, "/api/tags/of%20a%2Fuser", "a-tag", issuer.token("somebody"))
+        with api.client(issuer.token("somebody")) as http:
+            http.delete("/api/tags/of%20a%2Fuser", headers={"X-Request-ID": "a-tag"})
+    (_, line) = lines(objects, "a-tag", 2)
+    assert (line["route"], line["method"]) == ("/api/tags/{name:text}", "DELETE")
+    assert line["message"].startswith("DELETE /api/tags/{name:text} ")
+    wait_for(lambda: "DELETE /api/tags/{name:text} " in text.log.read_text())
+    assert not any("user" in api.log.read_text().replace("user_id", "") for api in (text, objects))
+
+
+PREFLIGHT = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "PATCH"}
+UNROUTED: dict[str, tuple[str, dict[str, str], bytes, int]] = {
+    "preflight": ("OPTIONS", PREFLIGHT, b"", 200),
+    "large body": ("PATCH", {"Content-Type": "application/json"}, b"x" * 70_000, 413),
+}
+
+
+@pytest.mark.parametrize(("verb", "headers", "body", "status"), UNROUTED.values(), ids=UNROUTED)
+def test_a_tag_is_not_logged_when_no_route_was_reached(
+    objects: Api, verb: str, headers: dict[str, str], body: bytes, status: int
+) -> None:
+    request_id = f"unrouted-{status}"
+    with objects.client() as http:
+        path, sent = "/api/tags/private%2Fname", {**headers, "X-Request-ID": request_id}
+        assert http.request(verb, path, headers=sent, content=body).status_code == status
+    (line,) = lines(objects, request_id)
+    assert (line["route"], line["method"], line["status"]) == ("/api/tags/{name:text}", verb, status)
+    assert "private" not in objects.log.read_text()
+
+
 @pytest.mark.parametrize("path", ["/logs/crash?text=", "/logs/blocks/"], ids=["exception", "message"])
 def test_nobody_can_forge_a_line(text: Api, objects: Api, path: str) -> None:
     request_id = f"forged-{path[6:11]}"

@@ -139,7 +139,14 @@ class Stubborn:
     def content(self) -> dict[str, Any]:
         """Return content that no todo has."""
         self._number += 1
-        return {"title": f"{self._number}", "description": None, "completed": self._random.random() < 0.5}
+        return {
+            "title": f"{self._number}",
+            "description": None,
+            "completed": self._random.random() < 0.5,
+            "due": "2026-11-24",
+            "priority": self._random.choice(["none", "high"]),
+            "tags": [f"{self._number}"],
+        }
 
     def keep(self, todo: dict[str, Any], content: dict[str, Any]) -> None:
         """Assert that an answer has the content and a new version, and remember it."""
@@ -221,12 +228,15 @@ class Stubborn:
         assert [result["id"] for result in results] == [item["id"] for item in puts + deletes]
         for item, result in zip(puts, results, strict=False):
             assert result["status"] in (200, 201), result
-            content = {name: item[name] for name in ("title", "description", "completed")}
+            content = {name: value for name, value in item.items() if name not in ("id", "base")}
             known = self.todos.get(item["id"], {"id": item["id"], "deleted_at": None})
             self.keep(known | content | {"version": result["version"]}, content)
         for item, result in zip(deletes, results[len(puts) :], strict=True):
             assert result["status"] == 204, result
             self.keep(self.todos[item["id"]] | {"version": result["version"], "deleted_at": "then"}, {})
+
+
+SEEN = ("version", "title", "completed", "due", "priority", "tags")
 
 
 def expect_nothing_lost_or_doubled(project: Proxied, user_id: str, clients: list[Stubborn], replica: Replica) -> None:
@@ -235,8 +245,7 @@ def expect_nothing_lost_or_doubled(project: Proxied, user_id: str, clients: list
 
     def seen(todos: dict[str, dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
         return {
-            todo_id: (todo["version"], todo["title"], todo["completed"], todo["deleted_at"] is None)
-            for todo_id, todo in todos.items()
+            todo_id: (*(todo[name] for name in SEEN), todo["deleted_at"] is None) for todo_id, todo in todos.items()
         }
 
     with project.client(user_id, direct=True) as http:

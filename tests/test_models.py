@@ -135,6 +135,7 @@ class Partial(Owned, table=True):
     done: bool
 
 
+TODO_INDEXES = ("page", "completed_page", "due", "updated", "change", "trash", "sweep")
 OWNED: dict[str, tuple[type[Owned], set[str]]] = {
     "without an index": (Plain, {"test_plain_user_id_idx"}),
     "with an index": (Indexed, {"test_indexed_idx"}),
@@ -143,7 +144,7 @@ OWNED: dict[str, tuple[type[Owned], set[str]]] = {
         Partial,
         {"test_partial_user_id_idx", "test_partial_idx", "test_second_idx", "test_expression_idx"},
     ),
-    "the todos": (Todo, {f"todo_{name}_idx" for name in ("page", "completed_page", "change", "trash", "sweep")}),
+    "the todos": (Todo, {f"todo_{name}_idx" for name in TODO_INDEXES}),
 }
 
 

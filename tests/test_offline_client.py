@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import Database, Person
 from tests.live import Api
-from tests.offline import SCENARIOS, Network, World, add, network, program, reset_sync
+from tests.offline import SCENARIOS, Network, World, expect_204, network, program, reset_sync
 
 Programs = dict[str, Any]
 
@@ -26,6 +26,7 @@ class Device:
             f"{origin}/api", lambda: person.token, path
         )
         self.client = self._start()
+        self._order = programs["order"]
 
     def todos(self) -> dict[str, Any]:
         todos: dict[str, Any] = self.client.list()
@@ -41,6 +42,14 @@ class Device:
             return False
         return True
 
+    def order(self) -> list[str]:
+        ids: list[str] = self._order.in_order(self.client.list())
+        return ids
+
+    def between(self, above: str | None, below: str | None) -> str | None:
+        position: str | None = self._order.between(above, below)
+        return position
+
     def refused(self) -> dict[str, Any]:
         refused: dict[str, Any] = self.client.state["refused"]
         return refused
@@ -53,7 +62,7 @@ class Device:
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
     """Write the programs of the page into a folder, and import them."""
     folder = tmp_path_factory.mktemp("client")
-    names = ("offline", "backup")
+    names = ("offline", "order")
     for name in names:
         (folder / f"{name}.py").write_text(program(f"{name}.py"))
     sys.path.insert(0, str(folder))
@@ -82,27 +91,22 @@ def test_two_devices_and_the_server_converge(scenario: str, world: World) -> Non
     SCENARIOS[scenario](world)
 
 
-def test_an_export_is_imported_into_another_account(
-    programs: Programs, api: Api, new_person: Callable[[], Person], tmp_path: Path
-) -> None:
-    source, target = new_person(), new_person()
-    first, second = (Device(programs, api.url, person, tmp_path / f"{person.id}.json") for person in (source, target))
-    done = add(first, "done\u2028 in two lines", completed=True, description="with\na description")
-    open_, deleted = add(first, "open"), add(first, "deleted")
-    assert first.sync()
-    first.edit(deleted, None)
-    path = tmp_path / "todos.jsonl"
-    programs["backup"].export_todos(first.client, path)
-    assert {json.loads(line)["id"] for line in path.read_text().split("\n")[:-1]} == {done, open_}
-    for _ in range(2):
-        assert programs["backup"].import_todos(second.client, path) == []
-    assert second.sync()
-    own = ("version", "user_id", "updated_at")
-    imported = {key: {name: todo[name] for name in todo if name not in own} for key, todo in second.todos().items()}
-    assert imported == {
-        key: {name: todo[name] for name in todo if name not in own} for key, todo in first.todos().items()
-    }
-    second.edit(open_, {"title": "changed"})
-    assert second.sync()
-    (result,) = programs["backup"].import_todos(second.client, path)
-    assert (result["id"], result["status"], result["current"]["title"]) == (open_, 412, "changed")
+def test_a_state_that_is_older_than_the_fields_is_synced(world: World, tmp_path: Path) -> None:
+    kept, gone = world.create("keep", "gone")
+    state = tmp_path / "first.json"
+    older = json.loads(state.read_text())
+    for todo in older["todos"].values():
+        for name in ("due", "priority", "tags", "position"):
+            del todo[name]
+    state.write_text(json.dumps(older))
+    world.second.edit(kept, {"tags": ["new"]})
+    world.sync(world.second)
+    for path in (f"/api/todos/{gone}", f"/api/trash/{gone}"):
+        expect_204(world.owner.http.delete(path))
+    world.reset_sync()
+    world.first.restart()
+    for todo_id in (kept, gone):
+        world.first.edit(todo_id, {"title": "changed"})
+    world.sync(world.first, world.second)
+    world.expect({gone: "changed", kept: "changed"})
+    assert world.server()[kept]["tags"] == ["new"]

@@ -11,6 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.conftest import Person
 from tests.expect import expect_invalid
 from tests.live import ROOT
+from tests.todos import FIELDS
 
 OPERATIONS = {
     "list_todos": ("get", "/api/todos", "200 304 401 413 422 429 500 503"),
@@ -22,10 +23,15 @@ OPERATIONS = {
     "update_todo": ("patch", "/api/todos/{todo_id}", "200 401 404 412 413 415 422 429 500 503"),
     "delete_todo": ("delete", "/api/todos/{todo_id}", "204 401 404 412 413 422 429 500 503"),
     "toggle_todo": ("post", "/api/todos/{todo_id}/toggle", "200 401 404 412 413 422 429 500 503"),
+    "move_todo": ("post", "/api/todos/{todo_id}/move", "200 401 404 409 412 413 415 422 429 500 503"),
     "list_trash": ("get", "/api/trash", "200 304 401 413 422 429 500 503"),
     "empty_trash": ("delete", "/api/trash", "204 401 413 422 429 500 503"),
     "restore_todo": ("post", "/api/trash/{todo_id}/restore", "200 401 404 412 413 422 429 500 503"),
     "purge_todo": ("delete", "/api/trash/{todo_id}", "204 401 404 412 413 422 429 500 503"),
+    "list_tags": ("get", "/api/tags", "200 304 401 413 422 429 500 503"),
+    "rename_tag": ("patch", "/api/tags/{name}", "200 401 404 413 415 422 429 500 503"),
+    "delete_tag": ("delete", "/api/tags/{name}", "200 401 404 413 422 429 500 503"),
+    "get_counts": ("get", "/api/counts", "200 304 401 413 422 429 500 503"),
     "list_changes": ("get", "/api/changes", "200 401 410 413 422 429 500 503"),
     "apply_batch": ("post", "/api/batch", "200 401 413 415 422 429 500 503"),
     "get_me": ("get", "/api/me", "200 401 413 422 429 500 503"),
@@ -87,10 +93,10 @@ def test_a_version_mismatch_is_described_with_the_current_todo(document: dict[st
     assert details["properties"]["current"]["$ref"] == "#/components/schemas/TodoRead"
 
 
-TAGGED = ["create_todo", "put_todo", "update_todo", "delete_todo", "toggle_todo", "restore_todo"]
+TAGGED = ["create_todo", "put_todo", "update_todo", "delete_todo", "toggle_todo", "move_todo", "restore_todo"]
 
 
-@pytest.mark.parametrize("operation_id", ["list_todos", "get_todo", "list_trash", *TAGGED])
+@pytest.mark.parametrize("operation_id", ["list_todos", "get_todo", "list_trash", "list_tags", "get_counts", *TAGGED])
 def test_an_answer_with_a_version_is_described_with_its_etag(document: dict[str, Any], operation_id: str) -> None:
     verb, path, statuses = OPERATIONS[operation_id]
     for status in re.findall(r"[23]\d\d", statuses):
@@ -109,7 +115,10 @@ CONDITIONS = {
     "update_todo": {"If-Match": 'W/"7"'},
     "delete_todo": {"If-Match": 'W/"7"'},
     "toggle_todo": {"If-Match": 'W/"7"'},
+    "move_todo": {"If-Match": 'W/"7"'},
     "list_trash": {"If-None-Match": 'W/"7"'},
+    "list_tags": {"If-None-Match": 'W/"7"'},
+    "get_counts": {"If-None-Match": 'W/"7"'},
     "restore_todo": {"If-Match": 'W/"7"'},
     "purge_todo": {"If-Match": 'W/"7"'},
 }
@@ -150,6 +159,7 @@ def test_read_schemas_require_every_field_and_create_only_the_title(document: di
 
 SCHEMAS = {
     *("Batch", "BatchResult", "BatchResults", "Changed", "Changes"),
+    *("CountsRead", "Priority", "TagRead", "TagRename", "TodoMove"),
     *("TodoCreate", "TodoDelete", "TodoPut", "TodoRead", "TodoUpdate", "UserRead"),
     *("InvalidField", "ProblemDetails", "ValidationProblemDetails", "VersionMismatchDetails"),
 }
@@ -157,7 +167,58 @@ SCHEMAS = {
 
 def test_the_schemas_of_the_contract_are_there(document: dict[str, Any]) -> None:
     assert set(document["components"]["schemas"]) >= SCHEMAS
-    assert "Faulty" not in document["components"]["schemas"], "no client sends or receives it"
+
+
+def test_every_schema_is_part_of_a_request_or_an_answer(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    text = json.dumps([document["paths"], document["components"]["responses"]])
+    met: set[str] = set()
+    while new := set(re.findall(r"#/components/schemas/(\w+)", text)) - met:
+        met |= new
+        text = json.dumps([schemas[name] for name in new])
+    assert set(schemas) == met
+
+
+def test_every_field_is_described_with_an_example(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    fields = [(name, field) for name in sorted(SCHEMAS) for field in schemas[name].get("properties", {}).items()]
+    assert [(name, field) for name, (field, schema) in fields if not schema.get("description", "").endswith(".")] == []
+    assert [(name, field) for name, (field, schema) in fields if not schema.get("examples")] == []
+
+
+def test_the_fields_of_a_todo_have_their_types(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert list(schemas["TodoRead"]["properties"]) == FIELDS
+    assert schemas["Priority"]["enum"] == ["none", "low", "medium", "high"]
+    for name in ("TodoCreate", "TodoUpdate", "TodoPut", "TodoRead"):
+        fields = schemas[name]["properties"]
+        assert [kind["type"] for kind in fields["due"]["anyOf"]] == ["string", "null"], name
+        assert fields["priority"]["$ref"] == "#/components/schemas/Priority", name
+        tags = fields["tags"]
+        assert (tags["type"], tags["items"]["type"], tags["maxItems"]) == ("array", "string", 20), name
+        if name != "TodoRead":
+            assert (tags["items"]["minLength"], tags["items"]["maxLength"]) == (1, 50), name
+    assert schemas["TodoRead"]["properties"]["position"]["type"] == "string"
+    assert "position" not in schemas["TodoCreate"]["properties"]
+    assert schemas["TodoMove"]["required"] == ["after"]
+
+
+DUES = {
+    **dict.fromkeys(("2026-11-24", "2026-11-24T00:00", "2026-11-24T23:59", "0001-01-01", "9999-12-31"), True),
+    **dict.fromkeys(("", "2026-11-24T24:00", "2026-11-24T09:00:00", "2026-11-24T09:00Z", "2026-11-24 09:00"), False),
+    **dict.fromkeys(("2026-11-24\n", " 2026-11-24", "\uff12026-11-24", "2026-11-24T9:00", "20261124", "today"), False),
+}
+
+
+@pytest.mark.parametrize(("due", "fits"), DUES.items(), ids=ascii)
+def test_the_pattern_of_due_accepts_what_the_server_accepts(
+    document: dict[str, Any], owner: Person, due: str, fits: bool
+) -> None:
+    schema, _ = document["components"]["schemas"]["TodoCreate"]["properties"]["due"]["anyOf"]
+    pattern = schema["pattern"].replace("$", r"\Z")  # as ECMA 262 has it
+    assert (re.search(pattern, due) is not None) is fits
+    answer = owner.http.post("/api/todos", json={"title": "x", "due": due})
+    assert answer.status_code == (201 if fits else 422)
 
 
 def test_a_batch_has_items_with_ids_and_results_without_null(document: dict[str, Any]) -> None:
@@ -223,10 +284,19 @@ def test_the_operations_without_a_token_are_these(document: dict[str, Any]) -> N
     assert public.items() >= {("get_root", "/"), ("get_health", "/health"), ("get_readiness", "/ready")}
 
 
+FILTERS = {
+    "completed": "boolean",
+    "tag": "array",
+    "priority": "array",
+    "due_before": "string",
+    "due_from": "string",
+    "q": "string",
+}
 QUERIES = {
-    "list_todos": {"completed": "boolean", "limit": "integer", "cursor": "string", "skip": "integer"},
-    "update_todos": {"id": "array", "completed": "boolean", "max": "integer"},
-    "delete_todos": {"id": "array", "completed": "boolean", "max": "integer"},
+    "list_todos": FILTERS | {"sort": "string", "limit": "integer", "cursor": "string", "skip": "integer"},
+    "update_todos": FILTERS | {"id": "array", "max": "integer"},
+    "delete_todos": FILTERS | {"id": "array", "max": "integer"},
+    "get_counts": {"today": "string"},
     "list_trash": {"limit": "integer", "cursor": "string"},
     "list_changes": {"since": "string", "limit": "integer"},
 }
@@ -296,7 +366,11 @@ EXAMPLES = {
     "update_todo": ({"completed": True}, 404),
     "delete_todo": (None, 404),
     "toggle_todo": (None, 404),
+    "move_todo": ({"after": None}, 404),
     "list_trash": (None, 200),
+    "rename_tag": ({"name": "household"}, 200),
+    "delete_tag": (None, 200),
+    "get_counts": (None, 200),
     "restore_todo": (None, 404),
     "purge_todo": (None, 404),
 }

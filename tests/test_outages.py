@@ -14,7 +14,7 @@ import psycopg2
 from sqlalchemy.exc import DBAPIError
 
 from db.errors import as_unavailable
-from tests.conftest import BETTER_AUTH_SQL, Database
+from tests.conftest import BETTER_AUTH_SQL, Database, Person
 from tests.expect import again, expect_unauthorized, expect_unavailable
 from tests.faults import Faults
 from tests.issuer import Issuer
@@ -230,3 +230,20 @@ def test_a_lost_connection_is_503_with_any_error_class_of_the_driver() -> None:
         error = DBAPIError.instance("SELECT 1", None, cause, psycopg2.Error, connection_invalidated=lost)
         assert isinstance(error, DBAPIError)
         assert (as_unavailable(error) is not None) is lost
+
+
+def test_a_statement_that_is_cancelled_before_its_limit_is_executed_again(owner: Person, database: Database) -> None:
+    todo = owner.create()
+    waits = f"usename = 'todo_api' AND query LIKE '%%{todo['id']}%%'"
+    with closing(psycopg2.connect(database.url)) as other, ThreadPoolExecutor(1) as pool:
+        with closing(other.cursor()) as cursor:
+            cursor.execute("SELECT FROM todo WHERE id = %s FOR UPDATE", (todo["id"],))
+        answer = pool.submit(owner.http.post, f"/api/todos/{todo['id']}/toggle")
+        wait_for(lambda: database.waiting(waits) == 1)
+        began = "SELECT query_start FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND " + waits
+        first = database.execute(began)
+        database.execute(f"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE {waits}")
+        wait_for(lambda: database.waiting(waits) == 1 and database.execute(began) != first)
+        other.rollback()
+    assert (answer.result().status_code, answer.result().json()["completed"]) == (200, True)
+    assert owner.find(todo["id"])["completed"] is True

@@ -420,3 +420,8 @@ def test_a_sub_select_in_returning_means_the_new_row(database: Database, owner: 
     other = owner.create("other")["id"]
     database.execute("INSERT INTO label VALUES (%s, %s, 'of another todo')", (owner.id, other))
     assert owner.http.post("/api/copy/labelled").json()["labels"] is None
+
+
+def test_moves_in_a_block_warn_of_nothing(owner: Person) -> None:
+    answer = owner.http.post("/api/copy/moved")
+    assert (answer.status_code, answer.json()) == (200, ["low", "high"])

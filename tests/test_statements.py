@@ -27,10 +27,14 @@ class Request:
     """Whether the todo is in the trash before."""
     repeats: bool = False
     """Whether the statement is sent again when its connection is lost."""
+    is_below: bool = False
+    """Whether another todo is above it before."""
 
     def todo(self, owner: Person) -> Todo:
         """Create a todo for the request."""
-        todo = owner.create()
+        todo = owner.create(tags=["old"])
+        if self.is_below:
+            owner.create()
         if self.in_trash:
             assert owner.http.delete(at(todo)).status_code == 204
         return todo
@@ -60,6 +64,12 @@ READS = {
     "list": Request("SELECT", lambda me, _: me.http.get("/api/todos"), repeats=True),
     "get": Request("SELECT", lambda me, todo: me.http.get(at(todo)), repeats=True),
     "empty patch": Request("SELECT", lambda me, todo: me.http.patch(at(todo), json={}), repeats=True),
+    "list of a search": Request("SELECT", lambda me, _: me.http.get("/api/todos?q=milk&tag=old"), repeats=True),
+    "list by due": Request(
+        "SELECT", lambda me, _: me.http.get("/api/todos?sort=due&due_before=2026-11-24"), repeats=True
+    ),
+    "tags": Request("SELECT", lambda me, _: me.http.get("/api/tags"), repeats=True),
+    "counts": Request("SELECT", lambda me, _: me.http.get("/api/counts"), repeats=True),
     "trash": Request("SELECT", lambda me, _: me.http.get("/api/trash"), repeats=True),
     "changes": Request("SELECT", lambda me, _: me.http.get("/api/changes"), repeats=True),
 }
@@ -84,6 +94,13 @@ WRITES = {
     "toggle of a version": Request(
         "UPDATE", lambda me, todo: me.http.post(f"{at(todo)}/toggle", headers=matching(todo))
     ),
+    "move": Request(LOCK, lambda me, todo: me.http.post(f"{at(todo)}/move", json={"after": None}), is_below=True),
+    "move of a version": Request(
+        LOCK,
+        lambda me, todo: me.http.post(f"{at(todo)}/move", json={"after": None}, headers=matching(todo)),
+        is_below=True,
+        repeats=True,
+    ),
     "delete": Request("UPDATE", lambda me, todo: me.http.delete(at(todo)), repeats=True),
     "delete of a version": Request(
         "UPDATE", lambda me, todo: me.http.delete(at(todo), headers=matching(todo)), repeats=True
@@ -95,6 +112,8 @@ WRITES = {
         LOCK, lambda me, todo: me.http.patch(f"/api/todos?id={todo['id']}", json={"title": "several"})
     ),
     "delete several": Request(LOCK, lambda me, todo: me.http.delete(f"/api/todos?id={todo['id']}")),
+    "rename a tag": Request(LOCK, lambda me, _: me.http.patch("/api/tags/old", json={"name": "new"})),
+    "delete a tag": Request(LOCK, lambda me, _: me.http.delete("/api/tags/old")),
     "batch": Request(LOCK, lambda me, todo: me.http.post("/api/batch", json=batch_on(todo)), repeats=True),
 }
 REQUESTS = READS | WRITES
@@ -118,6 +137,7 @@ def test_a_condition_that_does_not_hold_is_one_read(owner: Person, wire: Wire, s
             lambda: owner.http.get(at(todo), headers=known),
             lambda: owner.http.get("/api/todos", headers=known),
             lambda: owner.http.get("/api/trash", headers=known),
+            lambda: owner.http.get("/api/tags", headers=known),
         ],
         412: [
             lambda: owner.http.put(at(todo), json={"title": "other"}, headers={"If-Match": 'W/"1"'}),
@@ -151,7 +171,9 @@ def test_a_request_for_a_strangers_todo_does_the_same_work_as_for_none(
     assert owner.http.get("/api/changes").json()["todos"] == before
 
 
-@pytest.mark.parametrize("path", ["/", "/health", "/api/todos", "/api/trash", "/api/changes", "/docs"])
+@pytest.mark.parametrize(
+    "path", ["/", "/health", "/api/todos", "/api/trash", "/api/changes", "/api/tags", "/api/counts", "/docs"]
+)
 def test_whoever_has_no_token_never_reaches_the_database(anonymous: httpx.Client, wire: Wire, path: str) -> None:
     sent = len(wire.messages)
     assert anonymous.get(path).status_code in (200, 401)
@@ -167,6 +189,13 @@ INVALID: dict[str, Callable[[Person, Todo], httpx.Response]] = {
         at(todo), json={"title": "x"}, headers={"If-None-Match": 'W/"7"'}
     ),
     "Idempotency-Key": lambda me, _: me.http.post("/api/todos", json={"title": "x"}, headers={"Idempotency-Key": ""}),
+    "due": lambda me, _: me.http.post("/api/todos", json={"title": "x", "due": "2026-02-30"}),
+    "tags": lambda me, _: me.http.post("/api/todos", json={"title": "x", "tags": ["a", " a"]}),
+    "a filter": lambda me, _: me.http.get("/api/todos?priority=5"),
+    "today": lambda me, _: me.http.get("/api/counts?today=2026-02-30"),
+    "after": lambda me, todo: me.http.post(f"{at(todo)}/move", json={"after": 1}),
+    "a new name": lambda me, _: me.http.patch("/api/tags/old", json={"name": " "}),
+    "a name": lambda me, _: me.http.delete("/api/tags/%20"),
     "since": lambda me, _: me.http.get("/api/changes?since=x"),
     "no filter": lambda me, _: me.http.delete("/api/todos"),
     "an id twice": lambda me, todo: me.http.post("/api/batch", json={"delete": [{"id": todo["id"]}] * 2}),

@@ -13,7 +13,7 @@ from tests.expect import expect_not_found
 from tests.issuer import Issuer
 from tests.live import ROOT, running, wait_for, wait_until_ready
 from tests.test_trash import MARK, PURGE, RESTORE, add_statistics, stored
-from tests.todos import Todo, live_of, tags, trash_of
+from tests.todos import Todo, etags, live_of, trash_of
 
 
 def sweep(database: Database) -> str:
@@ -61,12 +61,12 @@ def test_what_was_in_the_trash_for_30_days_is_erased(
 ) -> None:
     for person in (stranger, owner):
         todo, kept = in_trash(database, person, time), person.create("live")
-        before = tags(person)
+        before = etags(person)
         assert MARK in stored(database, person)
         sweep(database)
         assert (live_of(person), trash_of(person)) == ([kept], [])
         assert MARK not in stored(database, person)
-        assert all(tag not in before for tag in tags(person)), "the trash is another one"
+        assert all(tag not in before for tag in etags(person)), "the trash is another one"
         expect_not_found(RESTORE(person, todo["id"]))
         assert PURGE(person, todo["id"]).status_code == 204
         ((version, purged),) = database.execute(
@@ -79,10 +79,10 @@ def test_what_was_in_the_trash_for_30_days_is_erased(
 @pytest.mark.parametrize("time", ["0 days", "29 days", "29 days 23 hours"])
 def test_what_was_in_the_trash_for_less_stays(owner: Person, database: Database, time: str) -> None:
     todo = in_trash(database, owner, time)
-    before = tags(owner)
+    before = etags(owner)
     sweep(database)
     assert trash_of(owner) == [todo]
-    assert tags(owner) == before
+    assert etags(owner) == before
     restored = RESTORE(owner, todo["id"])
     assert (restored.status_code, restored.json()["title"]) == (200, MARK)
 
@@ -93,18 +93,18 @@ def test_todos_are_never_swept(owner: Person, database: Database) -> None:
     for one in (todo, restored):
         for column in ("created_at", "updated_at", "completed_at"):
             age(database, owner, one, column, "400 days")
-    before = live_of(owner), tags(owner)
+    before = live_of(owner), etags(owner)
     sweep(database)
-    assert (live_of(owner), tags(owner)) == before
+    assert (live_of(owner), etags(owner)) == before
     assert len(before[0]) == 2
 
 
 def test_a_second_sweep_changes_nothing(owner: Person, database: Database) -> None:
     in_trash(database, owner, "40 days")
     sweep(database)
-    before = tags(owner), stored(database, owner)
+    before = etags(owner), stored(database, owner)
     sweep(database)
-    assert (tags(owner), stored(database, owner)) == before
+    assert (etags(owner), stored(database, owner)) == before
 
 
 def test_sweeps_at_the_same_time_are_one(owner: Person, database: Database) -> None:
@@ -120,10 +120,10 @@ def test_sweeps_at_the_same_time_are_one(owner: Person, database: Database) -> N
 def test_a_tombstone_is_dropped_after_31_days(owner: Person, database: Database, time: str, kept: bool) -> None:
     gone = tombstone(database, owner, time)
     live = owner.create()
-    before = tags(owner)
+    before = etags(owner)
     sweep(database)
     assert ids(database, owner) == {live["id"], *([gone["id"]] if kept else [])}
-    assert tags(owner) == before, "the lists are the same"
+    assert etags(owner) == before, "the lists are the same"
     assert PURGE(owner, gone["id"]).status_code == (204 if kept else 404)
     expect_not_found(RESTORE(owner, gone["id"]))
 
@@ -131,26 +131,26 @@ def test_a_tombstone_is_dropped_after_31_days(owner: Person, database: Database,
 def test_the_newest_row_of_a_user_is_never_dropped(owner: Person, stranger: Person, database: Database) -> None:
     older, newest = tombstone(database, owner, "40 days"), tombstone(database, owner, "40 days")
     stranger.create("newer, and of another user")
-    before = tags(owner)
+    before = etags(owner)
     sweep(database)
     assert ids(database, owner) == {newest["id"]}
     assert older["id"] != newest["id"]
-    assert tags(owner) == before, "the version of the newest row is in them"
+    assert etags(owner) == before, "the version of the newest row is in them"
     for path, tag in zip(("/api/todos", "/api/trash"), before, strict=True):
         assert owner.http.get(path, headers={"If-None-Match": tag}).status_code == 304
     live = owner.create()
     sweep(database)
     assert ids(database, owner) == {live["id"]}
-    assert all(tag not in before for tag in tags(owner))
+    assert all(tag not in before for tag in etags(owner))
 
 
 def test_the_newest_row_stays_among_todos(owner: Person, database: Database) -> None:
     live = owner.create()
     gone = tombstone(database, owner, "40 days")
-    before = tags(owner)
+    before = etags(owner)
     sweep(database)
     assert ids(database, owner) == {live["id"], gone["id"]}
-    assert tags(owner) == before
+    assert etags(owner) == before
 
 
 def add_old_trash(database: Database, user_id: str, number: int) -> None:
@@ -184,10 +184,10 @@ def test_a_sweep_forgets_any_number(owner: Person, stranger: Person, database: D
         (owner.id,),
     )
     live = owner.create()
-    before = tags(owner)
+    before = etags(owner)
     sweep(database)
     assert ids(database, owner) == {live["id"]}
-    assert tags(owner) == before
+    assert etags(owner) == before
 
 
 def test_a_start_sweeps(new_database: Callable[..., Database], issuer: Issuer) -> None:

@@ -60,13 +60,14 @@ def exported(database: Database, issuer: Issuer) -> Exported:
             todo = http.post("/api/todos", json={"title": "a title"}, headers={"traceparent": PARENT}).json()
             assert http.get(f"/api/todos/{todo['id']}").status_code == 200
             assert http.patch(f"/api/todos/{todo['id']}?access_token={token}&{token}", json={}).status_code == 422
+            assert http.delete("/api/tags/of%20a%2Fuser").json() == {"changed": 0}
             assert http.post("/logs/session?title=another%20title").json() == 2
             expect_problem(http.get("/logs/divide"), 500, "Internal Server Error")
             expect_problem(http.get("/logs/crash?text=a%20reason"), 500, "Internal Server Error")
             with api.client() as anonymous:
                 expect_unauthorized(anonymous.get("/api/me"), "There is no token")
             log = wait_for(lambda: "GET /api/me 401" in (text := api.log.read_text()) and text)
-    sent = [user_id, token, "a title", "another", "a reason", issuer.origin]
+    sent = [user_id, token, "a title", "another", "a reason", issuer.origin, "of a/user", "of%20a"]
     return Exported(collector, database.url, sent, [json.loads(line) for line in log.splitlines()])
 
 
@@ -123,17 +124,18 @@ def test_no_value_is_exported(exported: Exported) -> None:
         assert not any(value.encode() in body for body in bodies), value
     assert not any("db.query.text" in span.attributes for span in exported.collector.spans)
     assert exported.request("PATCH /api/todos/{todo_id}").attributes["url.query"] == "access_token=REDACTED"
+    assert exported.request("DELETE /api/tags/{name}").attributes["url.path"] == "/api/tags/{name:text}"
     assert exported.collector.bodies.keys() == {"/v1/traces", "/v1/metrics"}
 
 
 def test_statements_and_waits_for_a_slot_have_metrics(exported: Exported) -> None:
     durations = exported.collector.metrics["db.client.operation.duration"]
     counts = {attributes(point)["db.query.summary"]: point.count for point in durations}
-    assert counts == {"INSERT todo": 2, "SELECT todo": 2, "COMMIT": 1, "SELECT": 1}
+    assert counts == {"INSERT todo": 2, "SELECT todo": 2, "UPDATE todo": 1, "COMMIT": 1, "SELECT": 1}
     assert [attributes(point).get("error.type") for point in durations].count("22012") == 1
     assert all(0 < point.sum < 60 for point in durations)
     (waits,) = exported.collector.metrics["db.client.connection.wait_time"]
-    assert waits.count == 4  # the statements of a transaction use one connection
+    assert waits.count == 5  # the statements of a transaction use one connection
     assert "db.client.connection.pool.name" in attributes(waits)
 
 

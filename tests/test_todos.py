@@ -12,11 +12,7 @@ from tests.conftest import Database, Person
 from tests.expect import expect_invalid, expect_not_found
 from tests.issuer import Issuer
 from tests.live import running
-
-FIELDS = [
-    *("id", "version", "title", "description", "completed", "completed_at", "user_id"),
-    *("created_at", "updated_at", "deleted_at"),
-]
+from tests.todos import FIELDS
 
 
 def test_a_new_todo_has_every_field_and_a_location(owner: Person) -> None:
@@ -26,6 +22,7 @@ def test_a_new_todo_has_every_field_and_a_location(owner: Person) -> None:
     assert list(todo) == FIELDS
     assert UUID(todo["id"]).version == 4
     assert (todo["title"], todo["description"], todo["completed"]) == ("Buy milk", None, False)
+    assert (todo["due"], todo["priority"], todo["tags"]) == (None, "none", [])
     assert (todo["user_id"], todo["updated_at"]) == (owner.id, None)
     assert answer.headers["location"] == f"/api/todos/{todo['id']}"
     assert owner.http.get(answer.headers["location"]).json() == todo
@@ -101,12 +98,24 @@ def test_the_longest_texts_fit(owner: Person) -> None:
         {"description": "two bottles"},
         {"description": None},
         {"completed": False},
-        {"title": "All", "description": "three", "completed": False},
+        {"due": "2026-11-24T09:00"},
+        {"due": None},
+        {"priority": "low"},
+        {"tags": []},
+        {
+            "title": "All",
+            "description": "three",
+            "completed": False,
+            "due": None,
+            "priority": "none",
+            "tags": ["b", "c"],
+        },
     ],
     ids="+".join,
 )
 def test_a_patch_changes_what_is_sent_and_nothing_else(owner: Person, changes: dict[str, object]) -> None:
-    todo = owner.create("Buy milk", description="a bottle", completed=True)
+    fields: dict[str, object] = {"due": "2026-11-24", "priority": "high", "tags": ["a", "b"]}
+    todo = owner.create("Buy milk", description="a bottle", completed=True, **fields)
     answer = owner.http.patch(f"/api/todos/{todo['id']}", json=changes)
     assert answer.status_code == 200
     changed = answer.json()
@@ -123,7 +132,7 @@ def test_an_empty_patch_changes_nothing(owner: Person) -> None:
     assert owner.http.patch(f"/api/todos/{todo['id']}", json={}).json() == todo
 
 
-@pytest.mark.parametrize("field", ["title", "completed"])
+@pytest.mark.parametrize("field", ["title", "completed", "priority", "tags"])
 def test_a_patch_refuses_null_where_null_is_not_allowed(owner: Person, field: str) -> None:
     todo = owner.create()
     answer = owner.http.patch(f"/api/todos/{todo['id']}", json={field: None})

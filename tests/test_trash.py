@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Database, Person
 from tests.expect import expect_invalid, expect_not_found, expect_unauthorized
 from tests.test_pages import walk
-from tests.todos import Todo, etag, http_of, live_of, tags, trash_of
+from tests.todos import Todo, etag, etags, http_of, live_of, trash_of
 
 Act = Callable[[Person | httpx.Client, str], httpx.Response]
 
@@ -82,13 +82,13 @@ def test_a_deleted_todo_is_in_the_trash(anonymous: httpx.Client, stranger: Perso
 def test_deleting_what_is_in_the_trash_changes_nothing(owner: Person) -> None:
     todo = owner.create()
     trashed = owner.trash(todo)
-    before = tags(owner)
+    before = etags(owner)
     for headers in ({}, {"If-Match": etag(todo)}, {"If-Match": etag(trashed)}, {"If-Match": "*"}):
         answer = owner.http.delete(f"/api/todos/{todo['id']}", headers=headers)
         expect_no_content(answer)
         assert answer.headers["etag"] == etag(trashed)
     assert trash_of(owner) == [trashed]
-    assert tags(owner) == before
+    assert etags(owner) == before
 
 
 def test_concurrent_deletions_move_a_todo_into_the_trash_once(owner: Person) -> None:
@@ -327,13 +327,13 @@ def test_a_restored_todo_is_where_it_was(anonymous: httpx.Client, stranger: Pers
 
 def test_restoring_what_is_not_in_the_trash_changes_nothing(owner: Person) -> None:
     todo = owner.create()
-    before = tags(owner)
+    before = etags(owner)
     for headers in ({}, {"If-Match": etag(todo)}, {"If-Match": "*"}, {"If-Match": 'W/"0"'}):
         answer = owner.http.post(f"/api/trash/{todo['id']}/restore", headers=headers)
         assert (answer.status_code, answer.json()) == (200, todo)
         assert answer.headers["etag"] == etag(todo)
     assert live_of(owner) == [todo]
-    assert tags(owner) == before
+    assert etags(owner) == before
 
 
 def test_restoring_what_is_nowhere_is_404(owner: Person) -> None:
@@ -361,10 +361,10 @@ ON_ONE_TODO: dict[str, Act] = {
 def test_a_todo_that_is_gone_for_good_is_404(owner: Person, way: str, act: Act) -> None:
     todo = owner.trash(owner.create())
     expect_no_content((PURGE if way == "purge" else EMPTY)(owner, todo["id"]))
-    before = tags(owner)
+    before = etags(owner)
     expect_not_found(act(owner, todo["id"]))
     assert live_of(owner) == trash_of(owner) == []
-    assert tags(owner) == before
+    assert etags(owner) == before
 
 
 def test_purge_deletes_one_todo_for_good(anonymous: httpx.Client, stranger: Person, owner: Person) -> None:
@@ -374,10 +374,10 @@ def test_purge_deletes_one_todo_for_good(anonymous: httpx.Client, stranger: Pers
     assert trash_of(owner) == [todo, kept]
     expect_no_content(PURGE(owner, todo["id"]))
     assert trash_of(owner) == [kept]
-    before = tags(owner)
+    before = etags(owner)
     expect_no_content(PURGE(owner, todo["id"]))
     assert (live_of(owner), trash_of(owner)) == ([live], [kept])
-    assert tags(owner) == before
+    assert etags(owner) == before
 
 
 def test_purging_what_is_not_in_the_trash_is_404(owner: Person) -> None:
@@ -396,9 +396,9 @@ def test_emptying_deletes_the_trash_for_good(anonymous: httpx.Client, stranger: 
     assert trash_of(owner) == trashed[::-1]
     expect_no_content(EMPTY(owner, ""))
     assert (live_of(owner), trash_of(owner), trash_of(stranger)) == ([live], [], [theirs])
-    before = tags(owner)
+    before = etags(owner)
     expect_no_content(EMPTY(owner, ""))
-    assert tags(owner) == before
+    assert etags(owner) == before
     for todo in trashed:
         expect_not_found(RESTORE(owner, todo["id"]))
         expect_no_content(PURGE(owner, todo["id"]))
@@ -409,10 +409,10 @@ def test_a_trash_of_thousands_is_emptied(owner: Person, stranger: Person, databa
     theirs = trash_of(stranger)
     add_trash(database, owner, 12_000)
     live = owner.create()
-    before = tags(owner)
+    before = etags(owner)
     expect_no_content(EMPTY(owner, ""))
     assert (live_of(owner), trash_of(owner)) == ([live], [])
-    assert all(tag not in before for tag in tags(owner))
+    assert all(tag not in before for tag in etags(owner))
     assert MARK not in stored(database, owner)
     assert trash_of(stranger) == theirs
 

@@ -7,6 +7,11 @@ import httpx
 from tests.conftest import Person
 
 Todo = dict[str, Any]
+FIELDS = [
+    *("id", "version", "title", "description", "completed", "completed_at", "due", "priority", "tags", "position"),
+    *("user_id", "created_at", "updated_at", "deleted_at"),
+]
+"""The fields of a todo in each answer, in their order."""
 
 
 def etag(todo: Todo) -> str:
@@ -36,6 +41,6 @@ def trash_of(me: Person) -> list[Todo]:
     return todos
 
 
-def tags(me: Person) -> list[str]:
+def etags(me: Person) -> list[str]:
     """Return the ETags of a user's lists."""
     return [me.http.get(path).headers["etag"] for path in ("/api/todos", "/api/trash")]

@@ -40,7 +40,14 @@ class Writer:
 
     def content(self) -> dict[str, Any]:
         """Return the random content of a todo."""
-        return {"title": f"title {self._random.random()}", "completed": self._random.random() < 0.5}
+        chance = self._random
+        return {
+            "title": f"title {chance.random()}",
+            "completed": chance.random() < 0.5,
+            "due": chance.choice([None, "2026-11-24", "2026-11-24T09:00"]),
+            "priority": chance.choice(PRIORITIES),
+            "tags": chance.sample(TAGS, chance.randint(0, len(TAGS))),
+        }
 
     def send(self, verb: str, path: str, **options: Any) -> httpx.Response:
         """Send a request. One in ten has a version that no todo has."""
@@ -65,6 +72,24 @@ class Writer:
         """Move some todos into the trash."""
         return self._http.delete("/api/todos", params={"id": self.some(4)})
 
+    def move(self) -> httpx.Response:
+        """Move a todo to the top, or below another one."""
+        after = self.todo() if self._random.random() < 0.7 else None
+        return self.send("POST", "/api/todos/{id}/move", json={"after": after})
+
+    def change_tag(self) -> httpx.Response:
+        """Give a tag the name of another one, or the same, or take it off all todos."""
+        old, new = (self._random.choice(TAGS) for _ in range(2))
+        if self._random.random() < 0.3:
+            return self._http.delete(f"/api/tags/{old}")
+        return self._http.patch(f"/api/tags/{old}", json={"name": new})
+
+    def purge(self) -> httpx.Response:
+        """Purge a todo, most often one that is in the trash."""
+        answer = self._http.get("/api/trash")
+        trash = answer.json() if answer.status_code == 200 and self._random.random() < 0.7 else []
+        return self.send("DELETE", f"/api/trash/{self._random.choice(trash)['id'] if trash else '{id}'}")
+
     def batch(self) -> httpx.Response:
         """Put and delete up to 31 todos."""
         ids = self.some(31)
@@ -75,17 +100,22 @@ class Writer:
         )
 
 
+PRIORITIES = ["none", "low", "medium", "high"]
+TAGS = ["home", "work", "later"]
+
 KINDS: dict[str, tuple[float, Callable[[Writer], httpx.Response]]] = {
     "POST": (2, Writer.create),
     "PUT": (2, lambda writer: writer.send("PUT", "/api/todos/{id}", json=writer.content())),
     "PATCH": (2, lambda writer: writer.send("PATCH", "/api/todos/{id}", json=writer.content())),
+    "move": (2, Writer.move),
     "toggle": (2, lambda writer: writer.send("POST", "/api/todos/{id}/toggle")),
     "DELETE": (2, lambda writer: writer.send("DELETE", "/api/todos/{id}")),
     "restore": (1, lambda writer: writer.send("POST", "/api/trash/{id}/restore")),
-    "purge": (2, lambda writer: writer.send("DELETE", "/api/trash/{id}")),
+    "purge": (2, Writer.purge),
     "empty the trash": (0.5, lambda writer: writer.send("DELETE", "/api/trash")),
     "PATCH of many": (1, Writer.change_many),
     "DELETE of many": (1, Writer.trash_many),
+    "change of a tag": (0.5, Writer.change_tag),
     "batch": (1, Writer.batch),
 }
 """List the kinds of writes, each with its weight."""

@@ -6,6 +6,7 @@ The numbers make the newest version known without an import of Alembic.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import pairwise
 from math import ceil, isinf
 from pathlib import Path
 from typing import Any
@@ -53,13 +54,24 @@ class Busy(Unavailable):
 
 
 def newest() -> str:
-    """Return the version that this code needs, as four digits."""
+    """Return the version that this code needs, as four digits.
+
+    Raises:
+        Unavailable: two files have the same number, as after a merge. The database does not know which one it has.
+    """
     return _versions()[-1]
 
 
 @cache  # a migration that is written while the process runs is for the next start, so that somebody reads it first
 def _versions() -> list[str]:
-    return sorted(path.name[:4] for path in (_HERE / "versions").glob("[0-9]*.py"))
+    versions = sorted(path.name[:4] for path in (_HERE / "versions").glob("[0-9]*.py"))
+    for number, following in pairwise(versions):
+        if number == following:
+            raise Unavailable(
+                f"Two migrations have the number {number}. Give the next number to the one that the database lacks,"
+                " in its name, its revision and its down_revision."
+            )
+    return versions
 
 
 def engine_without_pool(url: URL) -> Engine:

@@ -3,10 +3,11 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 import { offlineTodos, type State } from './offline.ts'
+import { between, inOrder } from './order.ts'
 import { poll, type List } from './poll.ts'
 
 const { API_URL, TOKEN, STATE } = process.env as Record<string, string>
-type Command = { do: string; id: string; changes: { title?: string } | null }
+type Command = { do: string; id: string; changes: { title?: string } | null; above?: string; below?: string }
 
 let stored: State | undefined
 try {
@@ -40,6 +41,10 @@ async function run(command: Command): Promise<unknown> {
   switch (command.do) {
     case 'list':
       return Object.fromEntries(todos.list().map((todo) => [todo.id, todo]))
+    case 'order':
+      return inOrder(todos.list()).map((todo) => todo.id)
+    case 'between':
+      return between(command.above ?? undefined, command.below ?? undefined)
     case 'edit':
       return todos.edit(command.id, command.changes)
     case 'edit during batch':

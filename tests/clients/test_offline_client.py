@@ -34,6 +34,14 @@ class Device:
     def sync(self) -> bool:
         return self.do("sync") is True
 
+    def order(self) -> list[str]:
+        ids: list[str] = self.do("order")
+        return ids
+
+    def between(self, above: str | None, below: str | None) -> str | None:
+        position: str | None = self.do("between", above=above, below=below)
+        return position
+
     def refused(self) -> dict[str, Any]:
         refused: dict[str, Any] = self.do("refused")
         return refused
@@ -72,7 +80,7 @@ class Device:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the programs of the page, and the one that runs them, into a folder."""
     folder = tmp_path_factory.mktemp("client")
-    for name in ("offline.ts", "poll.ts"):
+    for name in ("offline.ts", "order.ts", "poll.ts"):
         (folder / name).write_text(program(name))
     for name in ("offline_device.ts", "package.json", "tsconfig.json"):
         shutil.copy(HERE / name, folder / name)

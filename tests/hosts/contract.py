@@ -41,6 +41,7 @@ def expect_the_contract(me: httpx.Client, my_id: str) -> None:
     assert (deleted.status_code, deleted.content) == (204, b"")
     expect_not_found(me.get(todo))
     expect_versions_and_the_trash(me, made)
+    expect_order_tags_and_counts(me)
     expect_invalid(me.post("/api/todos", json={"title": ""}), ["body", "title"])
     assert me.get("/api/me").json()["id"] == my_id
 
@@ -82,3 +83,25 @@ def expect_versions_and_the_trash(me: httpx.Client, made: list[dict[str, Any]]) 
 def expect_alive(anyone: httpx.Client) -> None:
     """Assert that probes are answered with 200, which needs no database."""
     assert [anyone.get(path).status_code for path in ("/", "/health")] == [200, 200]
+
+
+def expect_order_tags_and_counts(me: httpx.Client) -> None:
+    """Move a todo, use filters, rename a tag with `/` in its name, and count. All of it is undone at the end."""
+    first, second = me.get("/api/todos").json()
+    fields = {"due": "2026-11-24T09:00", "priority": "high", "tags": ["at home/now", "100 % ☕"]}
+    changed = me.patch(f"/api/todos/{second['id']}", json=fields).json()
+    assert {name: changed[name] for name in fields} == fields
+    moved = me.post(f"/api/todos/{second['id']}/move", json={"after": None})
+    assert moved.status_code == 200, moved.text
+    assert me.get("/api/todos").json() == [moved.json(), first]
+    for query in ("tag=at%20home/now&priority=high", "q=%E2%98%95", "sort=due&due_before=2026-11-25&completed=false"):
+        assert me.get(f"/api/todos?{query}").json() == [moved.json()], query
+    assert me.patch("/api/tags/at%20home%2Fnow", json={"name": "a/b"}).json() == {"changed": 1}
+    assert me.get("/api/tags").json() == [{"name": "100 % ☕", "count": 1}, {"name": "a/b", "count": 1}]
+    for name in ("a%2Fb", "100%20%25%20%E2%98%95"):
+        assert me.delete(f"/api/tags/{name}").json() == {"changed": 1}, name
+    counts = me.get("/api/counts?today=2026-11-25")
+    assert counts.json()["overdue"] == 1
+    assert me.get("/api/counts?today=2026-11-25", headers={"If-None-Match": counts.headers["etag"]}).status_code == 304
+    assert me.post(f"/api/todos/{second['id']}/move", json={"after": first["id"]}).status_code == 200
+    assert me.patch(f"/api/todos/{second['id']}", json={"due": None, "priority": "none"}).status_code == 200

@@ -153,6 +153,7 @@ def test_a_statement_that_the_server_ended_is_repeated_when_that_is_safe(
     assert request.repeats is (status != 503)
 
 
+IS_ON_TOP = "tags = '{old}' AND position >= ALL (SELECT position FROM todo other WHERE other.user_id = todo.user_id)"
 # Each condition is true for the todos of the owner that one of WRITES has changed.
 EFFECTS = {
     "create": "title = 'new'",
@@ -163,6 +164,8 @@ EFFECTS = {
     "patch of a version": "title = 'matched'",
     "toggle": "completed",
     "toggle of a version": "completed",
+    "move": IS_ON_TOP,
+    "move of a version": IS_ON_TOP,
     "delete": "deleted_at IS NOT NULL",
     "delete of a version": "deleted_at IS NOT NULL",
     "restore": "deleted_at IS NULL",
@@ -170,6 +173,8 @@ EFFECTS = {
     "empty trash": "purged_at IS NOT NULL",
     "update several": "title = 'several'",
     "delete several": "deleted_at IS NOT NULL",
+    "rename a tag": "tags = '{new}'",
+    "delete a tag": "tags = '{}'",
     "batch": "title LIKE 'batch%%'",
 }
 

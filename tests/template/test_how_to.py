@@ -89,10 +89,10 @@ def field(new_copy: NewCopy) -> Iterator[Site]:
     copy.database.add_user("somebody")
     copy.database.execute("INSERT INTO todo (user_id, title) VALUES ('somebody', 'Older than the fields')")
     assert list(copy.follow("add-a-field.md")) == [
-        'make migration NAME="add due and starred"',
+        'make migration NAME="add remind_at and starred"',
         "make migrate",
         "make openapi",
-        'make test ARGS="tests/test_due.py tests/test_todos.py tests/test_openapi.py"',
+        'make test ARGS="tests/test_remind_at.py tests/test_todos.py tests/test_openapi.py"',
         "make check",
     ]
     with served(copy, MIGRATE_ON_START="false") as site:
@@ -101,31 +101,31 @@ def field(new_copy: NewCopy) -> Iterator[Site]:
 
 def test_add_a_field_changes_one_file(field: Site) -> None:
     assert field.copy.changed() == {"models/todo.py"}
-    assert (field.copy.root / "db/migrations/versions/0003_add_due_and_starred.py").exists()
+    assert (field.copy.root / "db/migrations/versions/0004_add_remind_at_and_starred.py").exists()
 
 
 def test_a_row_that_is_older_than_the_fields_has_their_defaults(field: Site) -> None:
     with field.api.client(field.copy.issuer.token("somebody")) as http:
         (todo,) = http.get("/api/todos").json()
-    assert (todo["title"], todo["due"], todo["starred"]) == ("Older than the fields", None, False)
+    assert (todo["title"], todo["remind_at"], todo["starred"]) == ("Older than the fields", None, False)
 
 
 def test_the_fields_are_stored_changed_and_returned(field: Site) -> None:
-    todo = field.owner.create(due="2026-11-24T09:00:00+01:00", starred=True)
+    todo = field.owner.create(remind_at="2026-11-24T09:00:00+01:00", starred=True)
     url = f"/api/todos/{todo['id']}"
-    assert (todo["due"], todo["starred"]) == ("2026-11-24T08:00:00Z", True)
+    assert (todo["remind_at"], todo["starred"]) == ("2026-11-24T08:00:00Z", True)
     expect_none(field.stranger.http.patch(url, json={"starred": False}))
-    changes = {"due": "2026-12-24T00:00:00Z", "starred": False}
+    changes = {"remind_at": "2026-12-24T00:00:00Z", "starred": False}
     answer = field.owner.http.patch(url, json=changes)
     assert answer.status_code == 200
     assert answer.json() == todo | changes | {name: answer.json()[name] for name in ("version", "updated_at")}
-    assert field.owner.http.patch(url, json={"due": None}).json()["due"] is None
-    assert field.owner.http.get("/api/todos").json()[0]["due"] is None
+    assert field.owner.http.patch(url, json={"remind_at": None}).json()["remind_at"] is None
+    assert field.owner.http.get("/api/todos").json()[0]["remind_at"] is None
 
 
 @pytest.mark.parametrize(
     "values",
-    [{"due": "2026-11-24T09:00:00"}, {"due": "0001-01-01T00:00:00Z"}, {"starred": None}, {"starred": "on"}],
+    [{"remind_at": "2026-11-24T09:00:00"}, {"remind_at": "0001-01-01T00:00:00Z"}, {"starred": None}, {"starred": "on"}],
     ids=str,
 )
 def test_a_value_that_a_field_cannot_have_is_422(field: Site, values: dict[str, object]) -> None:
@@ -137,17 +137,26 @@ def test_a_value_that_a_field_cannot_have_is_422(field: Site, values: dict[str, 
 
 def test_the_document_has_the_fields(field: Site) -> None:
     schemas = field.anonymous.get("/openapi.json").json()["components"]["schemas"]
-    assert {"due", "starred"} <= set(schemas["TodoRead"]["required"])
+    assert {"remind_at", "starred"} <= set(schemas["TodoRead"]["required"])
     assert schemas["TodoCreate"]["required"] == ["title"]
     assert "default" not in schemas["TodoUpdate"]["properties"]["starred"]
 
 
+def test_an_import_keeps_the_fields(field: Site) -> None:
+    todo = field.owner.create(remind_at="2026-11-24T08:00:00Z", starred=True)
+    url = f"API_URL={field.api.url}"
+    field.copy.run(f"TOKEN={field.owner.token} {url} .venv/bin/python -m dev export > todos.jsonl")
+    field.copy.run(f"TOKEN={field.leaver.token} {url} .venv/bin/python -m dev import < todos.jsonl")
+    copied = field.leaver.find(todo["id"])
+    assert (copied["remind_at"], copied["starred"]) == ("2026-11-24T08:00:00Z", True)
+
+
 def test_a_downgrade_removes_the_fields_and_keeps_the_rows(field: Site) -> None:
     columns = "SELECT column_name FROM information_schema.columns WHERE table_name = 'todo'"
-    assert {("due",), ("starred",)} <= set(field.copy.database.execute(columns))
+    assert {("remind_at",), ("starred",)} <= set(field.copy.database.execute(columns))
     count = field.copy.database.execute("SELECT count(*) FROM todo")
     field.copy.run(".venv/bin/alembic downgrade -1")
-    assert {("due",), ("starred",)}.isdisjoint(field.copy.database.execute(columns))
+    assert {("remind_at",), ("starred",)}.isdisjoint(field.copy.database.execute(columns))
     assert field.copy.database.execute("SELECT count(*) FROM todo") == count
 
 
@@ -155,54 +164,54 @@ def test_a_downgrade_removes_the_fields_and_keeps_the_rows(field: Site) -> None:
 
 
 @pytest.fixture(scope="module")
-def tags(new_copy: NewCopy) -> Iterator[Site]:
+def projects(new_copy: NewCopy) -> Iterator[Site]:
     copy = new_copy("resource")
     copy.run("make migrate")
     copy.database.add_user("somebody")
-    copy.database.execute("INSERT INTO todo (user_id, title) VALUES ('somebody', 'Older than tags')")
-    commands = ['make migration NAME="add tags"', "make migrate", "make openapi", "make check"]
+    copy.database.execute("INSERT INTO todo (user_id, title) VALUES ('somebody', 'Older than projects')")
+    commands = ['make migration NAME="add projects"', "make migrate", "make openapi", "make check"]
     assert list(copy.follow("add-a-resource.md")) == commands
     with served(copy, MIGRATE_ON_START="false") as site:
         yield site
 
 
-def create_tag(person: Person, name: str) -> dict[str, Any]:
-    """Create a tag, and return it."""
-    answer = person.http.post("/api/tags", json={"name": name})
+def create_project(person: Person, name: str) -> dict[str, Any]:
+    """Create a project, and return it."""
+    answer = person.http.post("/api/projects", json={"name": name})
     assert answer.status_code == 201, answer.text
-    tag: dict[str, Any] = answer.json()
-    return tag
+    project: dict[str, Any] = answer.json()
+    return project
 
 
-def test_add_a_resource_changes_six_files(tags: Site) -> None:
-    link = {"crud/todo_tag.py", "routers/todo_tags.py"}
-    assert tags.copy.changed() == {"crud/tag.py", "main.py", "models/tag.py", "routers/tags.py"} | link
-    assert (tags.copy.root / "db/migrations/versions/0003_add_tags.py").exists()
+def test_add_a_resource_changes_six_files(projects: Site) -> None:
+    link = {"crud/todo_project.py", "routers/todo_projects.py"}
+    assert projects.copy.changed() == {"crud/project.py", "main.py", "models/project.py", "routers/projects.py"} | link
+    assert (projects.copy.root / "db/migrations/versions/0004_add_projects.py").exists()
 
 
-def test_a_tag_is_created_returned_renamed_and_deleted(tags: Site) -> None:
-    answer = tags.owner.http.post("/api/tags", json={"name": " home "})
-    tag = answer.json()
-    assert (answer.status_code, set(tag), tag["name"]) == (201, {"id", "name"}, "home")
-    url = f"/api/tags/{tag['id']}"
+def test_a_project_is_created_returned_renamed_and_deleted(projects: Site) -> None:
+    answer = projects.owner.http.post("/api/projects", json={"name": " home "})
+    project = answer.json()
+    assert (answer.status_code, set(project), project["name"]) == (201, {"id", "name"}, "home")
+    url = f"/api/projects/{project['id']}"
     assert answer.headers["location"] == url
-    assert tags.owner.http.get(url).json() == tag
-    renamed = tags.owner.http.put(url, json={"name": "house"})
-    assert (renamed.status_code, renamed.json()) == (200, tag | {"name": "house"})
-    assert tags.owner.http.get("/api/tags").json() == [renamed.json()]
-    deleted = tags.owner.http.delete(url)
+    assert projects.owner.http.get(url).json() == project
+    renamed = projects.owner.http.put(url, json={"name": "house"})
+    assert (renamed.status_code, renamed.json()) == (200, project | {"name": "house"})
+    assert projects.owner.http.get("/api/projects").json() == [renamed.json()]
+    deleted = projects.owner.http.delete(url)
     assert (deleted.status_code, deleted.content) == (204, b"")
-    expect_none(tags.owner.http.get(url), "Tag not found.")
-    expect_none(tags.owner.http.put(url, json={"name": "house"}), "Tag not found.")
-    expect_none(tags.owner.http.delete(url), "Tag not found.")
+    expect_none(projects.owner.http.get(url), "Project not found.")
+    expect_none(projects.owner.http.put(url, json={"name": "house"}), "Project not found.")
+    expect_none(projects.owner.http.delete(url), "Project not found.")
 
 
-def test_two_tags_of_a_user_have_different_names(tags: Site) -> None:
-    create_tag(tags.owner, "once")
-    twice = create_tag(tags.owner, "twice")
-    expect_problem(tags.owner.http.post("/api/tags", json={"name": "once"}), 409, "Conflict")
-    expect_problem(tags.owner.http.put(f"/api/tags/{twice['id']}", json={"name": "once"}), 409, "Conflict")
-    assert create_tag(tags.stranger, "once")["name"] == "once"
+def test_two_projects_of_a_user_have_different_names(projects: Site) -> None:
+    create_project(projects.owner, "once")
+    twice = create_project(projects.owner, "twice")
+    expect_problem(projects.owner.http.post("/api/projects", json={"name": "once"}), 409, "Conflict")
+    expect_problem(projects.owner.http.put(f"/api/projects/{twice['id']}", json={"name": "once"}), 409, "Conflict")
+    assert create_project(projects.stranger, "once")["name"] == "once"
 
 
 NAMES = {
@@ -215,162 +224,173 @@ NAMES = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_tag_with_a_name_that_is_not_valid_is_422(tags: Site, name: str) -> None:
-    url = f"/api/tags/{create_tag(tags.owner, f'not {name}')['id']}"
-    expect_invalid(tags.owner.http.post("/api/tags", json=NAMES[name]), ["body", "name"])
-    expect_invalid(tags.owner.http.put(url, json=NAMES[name]), ["body", "name"])
-    assert tags.owner.http.get(url).json()["name"] == f"not {name}"
+def test_a_project_with_a_name_that_is_not_valid_is_422(projects: Site, name: str) -> None:
+    url = f"/api/projects/{create_project(projects.owner, f'not {name}')['id']}"
+    expect_invalid(projects.owner.http.post("/api/projects", json=NAMES[name]), ["body", "name"])
+    expect_invalid(projects.owner.http.put(url, json=NAMES[name]), ["body", "name"])
+    assert projects.owner.http.get(url).json()["name"] == f"not {name}"
 
 
 @pytest.mark.parametrize(
     ("verb", "path", "body", "detail"),
     [
-        ("GET", "/api/tags", None, ""),
-        ("POST", "/api/tags", {"name": "x"}, ""),
-        ("GET", "/api/tags/{tag}", None, "Tag not found."),
-        ("PUT", "/api/tags/{tag}", {"name": "x"}, "Tag not found."),
-        ("DELETE", "/api/tags/{tag}", None, "Tag not found."),
-        ("GET", "/api/todos/{todo}/tags", None, "Todo not found."),
-        ("PUT", "/api/todos/{todo}/tags/{tag}", None, "Todo or tag not found."),
-        ("DELETE", "/api/todos/{todo}/tags/{tag}", None, "Tag not found."),
+        ("GET", "/api/projects", None, ""),
+        ("POST", "/api/projects", {"name": "x"}, ""),
+        ("GET", "/api/projects/{project}", None, "Project not found."),
+        ("PUT", "/api/projects/{project}", {"name": "x"}, "Project not found."),
+        ("DELETE", "/api/projects/{project}", None, "Project not found."),
+        ("GET", "/api/todos/{todo}/projects", None, "Todo not found."),
+        ("PUT", "/api/todos/{todo}/projects/{project}", None, "Todo or project not found."),
+        ("DELETE", "/api/todos/{todo}/projects/{project}", None, "Project not found."),
     ],
 )
-def test_a_tag_of_another_user_is_not_found(
-    tags: Site, verb: str, path: str, body: dict[str, object] | None, detail: str
+def test_a_project_of_another_user_is_not_found(
+    projects: Site, verb: str, path: str, body: dict[str, object] | None, detail: str
 ) -> None:
-    tag, todo = create_tag(tags.owner, f"{verb} {path}"), tags.owner.create()
-    assert tags.owner.http.put(f"/api/todos/{todo['id']}/tags/{tag['id']}").status_code == 204
-    url = path.format(tag=tag["id"], todo=todo["id"])
-    expect_unauthorized(tags.anonymous.request(verb, url, json=body), "There is no token")
-    answer = tags.stranger.http.request(verb, url, json=body)
+    project, todo = create_project(projects.owner, f"{verb} {path}"), projects.owner.create()
+    assert projects.owner.http.put(f"/api/todos/{todo['id']}/projects/{project['id']}").status_code == 204
+    url = path.format(project=project["id"], todo=todo["id"])
+    expect_unauthorized(projects.anonymous.request(verb, url, json=body), "There is no token")
+    answer = projects.stranger.http.request(verb, url, json=body)
     if detail:
         expect_none(answer, detail)
-    assert tag not in tags.stranger.http.get("/api/tags").json()
-    assert tags.owner.http.get(f"/api/todos/{todo['id']}/tags").json() == [tag]
+    assert project not in projects.stranger.http.get("/api/projects").json()
+    assert projects.owner.http.get(f"/api/todos/{todo['id']}/projects").json() == [project]
 
 
-@pytest.mark.parametrize("whose", ["todo", "tag", "both"])
-def test_a_link_needs_a_todo_and_a_tag_of_the_same_user(tags: Site, whose: str) -> None:
-    todo = (tags.stranger if whose in ("todo", "both") else tags.owner).create()
-    tag = create_tag(tags.stranger if whose in ("tag", "both") else tags.owner, f"link {whose}")
-    links = tags.copy.database.execute("SELECT count(*) FROM todotag")
-    expect_none(tags.owner.http.put(f"/api/todos/{todo['id']}/tags/{tag['id']}"), "Todo or tag not found.")
-    expect_none(tags.owner.http.delete(f"/api/todos/{todo['id']}/tags/{tag['id']}"), "Tag not found.")
-    assert tags.copy.database.execute("SELECT count(*) FROM todotag") == links
+@pytest.mark.parametrize("whose", ["todo", "project", "both"])
+def test_a_link_needs_a_todo_and_a_project_of_the_same_user(projects: Site, whose: str) -> None:
+    todo = (projects.stranger if whose in ("todo", "both") else projects.owner).create()
+    project = create_project(projects.stranger if whose in ("project", "both") else projects.owner, f"link {whose}")
+    links = projects.copy.database.execute("SELECT count(*) FROM todoproject")
+    expect_none(
+        projects.owner.http.put(f"/api/todos/{todo['id']}/projects/{project['id']}"), "Todo or project not found."
+    )
+    expect_none(projects.owner.http.delete(f"/api/todos/{todo['id']}/projects/{project['id']}"), "Project not found.")
+    assert projects.copy.database.execute("SELECT count(*) FROM todoproject") == links
 
 
-def test_two_users_have_a_todo_of_the_same_id_with_tags_of_their_own(tags: Site) -> None:
+def test_two_users_have_a_todo_of_the_same_id_with_projects_of_their_own(projects: Site) -> None:
     url = f"/api/todos/{uuid4()}"
-    for person in (tags.owner, tags.stranger):
+    for person in (projects.owner, projects.stranger):
         assert person.http.put(url, json={"title": "Buy milk"}).status_code == 201
-    tag = create_tag(tags.owner, "of the owner")
-    assert tags.owner.http.put(f"{url}/tags/{tag['id']}").status_code == 204
-    assert tags.owner.http.get(f"{url}/tags").json() == [tag]
-    assert tags.stranger.http.get(f"{url}/tags").json() == []
-    expect_none(tags.stranger.http.delete(f"{url}/tags/{tag['id']}"), "Tag not found.")
-    assert tags.owner.http.get(f"{url}/tags").json() == [tag]
+    project = create_project(projects.owner, "of the owner")
+    assert projects.owner.http.put(f"{url}/projects/{project['id']}").status_code == 204
+    assert projects.owner.http.get(f"{url}/projects").json() == [project]
+    assert projects.stranger.http.get(f"{url}/projects").json() == []
+    expect_none(projects.stranger.http.delete(f"{url}/projects/{project['id']}"), "Project not found.")
+    assert projects.owner.http.get(f"{url}/projects").json() == [project]
 
 
-def test_a_todo_has_many_tags_and_a_tag_many_todos(tags: Site) -> None:
-    todos = [tags.owner.create(), tags.owner.create()]
-    both = [create_tag(tags.owner, "link b"), create_tag(tags.owner, "link a")]
+def test_a_todo_has_many_projects_and_a_project_many_todos(projects: Site) -> None:
+    todos = [projects.owner.create(), projects.owner.create()]
+    both = [create_project(projects.owner, "link b"), create_project(projects.owner, "link a")]
     for todo in todos:
-        for tag in (*both, both[0]):  # the first tag twice
-            assert tags.owner.http.put(f"/api/todos/{todo['id']}/tags/{tag['id']}").status_code == 204
-        assert tags.owner.http.get(f"/api/todos/{todo['id']}/tags").json() == both[::-1]
-    url = f"/api/todos/{todos[0]['id']}/tags/{both[0]['id']}"
-    assert tags.owner.http.delete(url).status_code == 204
-    expect_none(tags.owner.http.delete(url), "Tag not found.")
-    assert tags.owner.http.delete(f"/api/tags/{both[1]['id']}").status_code == 204
-    assert [tags.owner.http.get(f"/api/todos/{todo['id']}/tags").json() for todo in todos] == [[], [both[0]]]
-    last, link = f"/api/todos/{todos[1]['id']}", f"tags/{both[0]['id']}"
-    assert tags.owner.http.delete(last).status_code == 204
-    for verb, path in (("GET", "tags"), ("PUT", link), ("DELETE", link)):
-        expect_problem(tags.owner.http.request(verb, f"{last}/{path}"), 404, "Not Found")
-    assert tags.owner.http.post(f"/api/trash/{todos[1]['id']}/restore").status_code == 200
-    assert tags.owner.http.get(f"{last}/tags").json() == [both[0]], "the trash keeps the tags"
+        for project in (*both, both[0]):  # the first project twice
+            assert projects.owner.http.put(f"/api/todos/{todo['id']}/projects/{project['id']}").status_code == 204
+        assert projects.owner.http.get(f"/api/todos/{todo['id']}/projects").json() == both[::-1]
+    url = f"/api/todos/{todos[0]['id']}/projects/{both[0]['id']}"
+    assert projects.owner.http.delete(url).status_code == 204
+    expect_none(projects.owner.http.delete(url), "Project not found.")
+    assert projects.owner.http.delete(f"/api/projects/{both[1]['id']}").status_code == 204
+    assert [projects.owner.http.get(f"/api/todos/{todo['id']}/projects").json() for todo in todos] == [[], [both[0]]]
+    last, link = f"/api/todos/{todos[1]['id']}", f"projects/{both[0]['id']}"
+    assert projects.owner.http.delete(last).status_code == 204
+    for verb, path in (("GET", "projects"), ("PUT", link), ("DELETE", link)):
+        expect_problem(projects.owner.http.request(verb, f"{last}/{path}"), 404, "Not Found")
+    assert projects.owner.http.post(f"/api/trash/{todos[1]['id']}/restore").status_code == 200
+    assert projects.owner.http.get(f"{last}/projects").json() == [both[0]], "the trash keeps the projects"
     for path in (last, f"/api/trash/{todos[1]['id']}"):
-        assert tags.owner.http.delete(path).status_code == 204
-    assert tags.copy.database.execute("SELECT todo_id FROM todotag WHERE tag_id = %s", (both[0]["id"],)) == []
+        assert projects.owner.http.delete(path).status_code == 204
+    assert (
+        projects.copy.database.execute("SELECT todo_id FROM todoproject WHERE project_id = %s", (both[0]["id"],)) == []
+    )
 
 
-def test_the_pages_contain_every_tag_once(tags: Site) -> None:
-    for tag in tags.stranger.http.get("/api/tags").json():
-        tags.stranger.http.delete(f"/api/tags/{tag['id']}")
-    names = [create_tag(tags.stranger, name)["name"] for name in ("e", "B", "a", "ä", "1", "c d&e")]
-    url: str | None = "/api/tags?limit=2"
+def test_the_pages_contain_every_project_once(projects: Site) -> None:
+    for project in projects.stranger.http.get("/api/projects").json():
+        projects.stranger.http.delete(f"/api/projects/{project['id']}")
+    names = [create_project(projects.stranger, name)["name"] for name in ("e", "B", "a", "ä", "1", "c d&e")]
+    url: str | None = "/api/projects?limit=2"
     pages = []
     while url:
-        answer = tags.stranger.http.get(url)
+        answer = projects.stranger.http.get(url)
         assert answer.status_code == 200
-        pages.append([tag["name"] for tag in answer.json()])
+        pages.append([project["name"] for project in answer.json()])
         url = answer.links["next"]["url"] if "next" in answer.links else None
     ordered = sorted(names)
     assert pages == [ordered[:2], ordered[2:4], ordered[4:]]
-    assert tags.stranger.http.get("/api/tags").links == {}
-    todos = tags.owner.http.get("/api/todos?limit=1").links["next"]["url"].partition("cursor=")[2]
-    expect_invalid(tags.stranger.http.get(f"/api/tags?cursor={todos}"), ["query", "cursor"])
+    assert projects.stranger.http.get("/api/projects").links == {}
+    todos = projects.owner.http.get("/api/todos?limit=1").links["next"]["url"].partition("cursor=")[2]
+    expect_invalid(projects.stranger.http.get(f"/api/projects?cursor={todos}"), ["query", "cursor"])
 
 
-def test_the_document_has_the_operations_and_their_errors(tags: Site) -> None:
-    paths = tags.anonymous.get("/openapi.json").json()["paths"]
+def test_the_document_has_the_operations_and_their_errors(projects: Site) -> None:
+    paths = projects.anonymous.get("/openapi.json").json()["paths"]
     operations = {
         operation["operationId"]: " ".join(sorted(operation["responses"]))
         for verbs in paths.values()
         for operation in verbs.values()
-        if operation["tags"] == ["tags"]
+        if operation["tags"] == ["projects"]
     }
     assert operations == {
-        "list_tags": "200 401 413 422 429 500 503",
-        "create_tag": "201 401 409 413 415 422 429 500 503",
-        "get_tag": "200 401 404 413 422 429 500 503",
-        "rename_tag": "200 401 404 409 413 415 422 429 500 503",
-        "delete_tag": "204 401 404 413 422 429 500 503",
-        "list_tags_of_todo": "200 401 404 413 422 429 500 503",
-        "add_tag": "204 401 404 413 422 429 500 503",
-        "remove_tag": "204 401 404 413 422 429 500 503",
+        "list_projects": "200 401 413 422 429 500 503",
+        "create_project": "201 401 409 413 415 422 429 500 503",
+        "get_project": "200 401 404 413 422 429 500 503",
+        "rename_project": "200 401 404 409 413 415 422 429 500 503",
+        "delete_project": "204 401 404 413 422 429 500 503",
+        "list_projects_of_todo": "200 401 404 413 422 429 500 503",
+        "add_to_project": "204 401 404 413 422 429 500 503",
+        "remove_from_project": "204 401 404 413 422 429 500 503",
     }
 
 
-def test_a_new_resource_is_described_like_the_others(tags: Site) -> None:
-    document = tags.anonymous.get("/openapi.json").json()
-    assert {"name": "tags", "description": "The tags of the user."} in document["tags"]
-    path = document["paths"]["/api/tags/{tag_id}"]["get"]["parameters"][0]
-    assert (path["description"], path["schema"]["examples"]) == ("The id of the tag.", [path["schema"]["examples"][0]])
-    listed = document["paths"]["/api/tags"]["get"]["responses"]["200"]
+def test_a_new_resource_is_described_like_the_others(projects: Site) -> None:
+    document = projects.anonymous.get("/openapi.json").json()
+    assert {"name": "projects", "description": "The projects of the user."} in document["tags"]
+    path = document["paths"]["/api/projects/{project_id}"]["get"]["parameters"][0]
+    assert (path["description"], path["schema"]["examples"]) == (
+        "The id of the project.",
+        [path["schema"]["examples"][0]],
+    )
+    listed = document["paths"]["/api/projects"]["get"]["responses"]["200"]
     assert listed["content"]["application/json"]["schema"]["maxItems"] == 500
     assert set(listed["headers"]) == {"Link", "X-Request-ID"}
 
 
-def test_a_new_resource_answers_head_and_refuses_unknown_parameters(tags: Site) -> None:
-    tag = create_tag(tags.owner, "head")
-    assert tags.owner.http.head(f"/api/tags/{tag['id']}").headers["content-length"] == str(len(json.dumps(tag)) - 3)
-    expect_invalid(tags.owner.http.get("/api/tags?name=head"), ["query", "name"])
-    expect_invalid(tags.owner.http.put(f"/api/tags/{tag['id']}?x=1", json={"name": "x"}), ["query", "x"])
+def test_a_new_resource_answers_head_and_refuses_unknown_parameters(projects: Site) -> None:
+    project = create_project(projects.owner, "head")
+    assert projects.owner.http.head(f"/api/projects/{project['id']}").headers["content-length"] == str(
+        len(json.dumps(project)) - 3
+    )
+    expect_invalid(projects.owner.http.get("/api/projects?name=head"), ["query", "name"])
+    expect_invalid(projects.owner.http.put(f"/api/projects/{project['id']}?x=1", json={"name": "x"}), ["query", "x"])
 
 
-def test_a_page_on_another_origin_may_rename_a_tag(tags: Site) -> None:
+def test_a_page_on_another_origin_may_rename_a_project(projects: Site) -> None:
     headers = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "PUT"}
-    assert tags.anonymous.options(f"/api/tags/{uuid4()}", headers=headers).status_code == 200
-    assert sorted(tags.owner.http.post(f"/api/tags/{uuid4()}").headers["allow"].split(", ")) == [
+    assert projects.anonymous.options(f"/api/projects/{uuid4()}", headers=headers).status_code == 200
+    assert sorted(projects.owner.http.post(f"/api/projects/{uuid4()}").headers["allow"].split(", ")) == [
         *("DELETE", "GET", "HEAD", "PUT")
     ]
 
 
-def test_a_deleted_user_has_no_tags(tags: Site) -> None:
-    tag, todo = create_tag(tags.leaver, "left"), tags.leaver.create()
-    assert tags.leaver.http.put(f"/api/todos/{todo['id']}/tags/{tag['id']}").status_code == 204
-    tags.copy.database.execute('DELETE FROM "user" WHERE id = %s', (tags.leaver.id,))
-    assert tags.copy.database.execute("SELECT id FROM tag WHERE user_id = %s", (tags.leaver.id,)) == []
-    expect_unauthorized(tags.leaver.http.post("/api/tags", json={"name": "late"}), "no longer exists")
+def test_a_deleted_user_has_no_projects(projects: Site) -> None:
+    project, todo = create_project(projects.leaver, "left"), projects.leaver.create()
+    assert projects.leaver.http.put(f"/api/todos/{todo['id']}/projects/{project['id']}").status_code == 204
+    projects.copy.database.execute('DELETE FROM "user" WHERE id = %s', (projects.leaver.id,))
+    assert projects.copy.database.execute("SELECT id FROM project WHERE user_id = %s", (projects.leaver.id,)) == []
+    expect_unauthorized(projects.leaver.http.post("/api/projects", json={"name": "late"}), "no longer exists")
 
 
-def test_a_downgrade_removes_the_tables_and_keeps_the_todos(tags: Site) -> None:
+def test_a_downgrade_removes_the_tables_and_keeps_the_todos(projects: Site) -> None:
     tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-    assert {("tag",), ("todotag",)} <= set(tags.copy.database.execute(tables))
-    tags.copy.run(".venv/bin/alembic downgrade -1")
-    assert {("tag",), ("todotag",)}.isdisjoint(tags.copy.database.execute(tables))
-    assert tags.copy.database.execute("SELECT title FROM todo WHERE user_id = 'somebody'") == [("Older than tags",)]
+    assert {("project",), ("todoproject",)} <= set(projects.copy.database.execute(tables))
+    projects.copy.run(".venv/bin/alembic downgrade -1")
+    assert {("project",), ("todoproject",)}.isdisjoint(projects.copy.database.execute(tables))
+    assert projects.copy.database.execute("SELECT title FROM todo WHERE user_id = 'somebody'") == [
+        ("Older than projects",)
+    ]
 
 
 # --- transactions.md
@@ -477,13 +497,14 @@ def test_concurrent_calls_complete_different_todos(backlog: Site) -> None:
     for todo in backlog.rows("id"):
         backlog.owner.http.delete(f"/api/todos/{todo}")
     expect_none(backlog.owner.http.post(url))
-    backlog.stranger.create("The oldest of all")
     todos = [backlog.owner.create(f"todo {number}") for number in range(8)]
+    backlog.stranger.create("On top of all")
 
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: backlog.owner.http.post(url), range(8)))
+    assert backlog.owner.http.post(url).json()["title"] == "todo 7"
+    with ThreadPoolExecutor(7) as pool:
+        answers = list(pool.map(lambda _: backlog.owner.http.post(url), range(7)))
     completed = sorted(answer.json()["title"] for answer in answers)
-    assert completed == [todo["title"] for todo in todos]
+    assert completed == [todo["title"] for todo in todos[:7]]
     expect_none(backlog.owner.http.post(url))
     assert backlog.rows("completed") == [True] * 8
 
@@ -789,3 +810,35 @@ def test_a_transaction_that_waits_for_a_service_delays_others(summaries: Site, s
     _, slowest, answers = while_waiting(summaries, f"/api/loop/wrong/{todo['id']}", 1)
     assert answers[0].status_code == 200
     assert slowest > 0.5
+
+
+# --- export-and-import.md
+
+
+def test_todos_are_exported_and_imported_as_the_page_says(new_copy: NewCopy) -> None:
+    copy = new_copy("export")
+    with served(copy) as site:
+        kept = site.owner.create(due="2026-11-24", priority="high", tags=["home"])
+        trash = site.owner.trash(site.owner.create("in the trash"))
+        copy.variables |= {"API_URL": site.api.url, "TOKEN": site.owner.token}
+        commands = []
+        for command in copy.follow("export-and-import.md"):
+            commands.append(command.split(" > ")[0])
+            if command.startswith("make import"):
+                copy.variables["TOKEN"] = site.stranger.token
+        assert [command.split(" -H")[0] for command in commands] == [
+            "export TOKEN=$(make token) API_URL=http://localhost:8000",
+            "make export",
+            "make import < todos.jsonl",
+            'curl -fsS "$API_URL/api/changes?limit=100"',
+            'curl -fsS "$API_URL/api/batch"',
+        ]
+        assert list(map(json.loads, (copy.root / "todos.jsonl").read_text().splitlines())) == [kept, trash]
+        imported, made = sorted(site.stranger.http.get("/api/todos").json(), key=lambda todo: todo["id"] != kept["id"])
+        own = {name: imported[name] for name in ("user_id", "version", "updated_at")}
+        assert imported == kept | own
+        assert own["user_id"] == site.stranger.id
+        page = json.loads((copy.root / "page.json").read_text())
+        assert (page["todos"], page["gone"], page["more"]) == ([imported], [], False)
+        assert (made["completed_at"], made["due"], made["priority"]) == ("2026-11-25T08:00:00Z", "2026-11-25", "high")
+        assert copy.changed() == {"todos.jsonl", "page.json"}

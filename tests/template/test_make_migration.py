@@ -20,7 +20,7 @@ from tests.live import ROOT, environment, running
 from tests.test_stacks import STACKS
 
 COMPLETED = "completed: Annotated[bool, _COMPLETED]"
-FIELDS = """    priority: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+FIELDS = """    rank: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     level: Level = Field(default=Level.LOW, sa_column_kwargs={"server_default": text("'LOW'")})
     size: Size | None = None
     other_size: Size | None = None
@@ -33,8 +33,8 @@ FIELDS = """    priority: int = Field(default=0, sa_column_kwargs={"server_defau
     )
     label_id: int | None = Field(default=None, foreign_key="label.id", ondelete="SET NULL")
     slug: str | None = Field(default=None, unique=True)
-    due: datetime | None = None
-    tags: list[str] = Field(default_factory=list, sa_type=ARRAY(Text), sa_column_kwargs={"server_default": "{}"})
+    remind_at: datetime | None = None
+    labels: list[str] = Field(default_factory=list, sa_type=ARRAY(Text), sa_column_kwargs={"server_default": "{}"})
     starred: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     ratio: float = Field(default=0.5, sa_column_kwargs={"server_default": text("0.5")})
     price: Decimal | None = Field(default=None, max_digits=10, decimal_places=2)
@@ -53,14 +53,14 @@ FIELDS = """    priority: int = Field(default=0, sa_column_kwargs={"server_defau
     owner: str | None = None
     place_id: UUID | None = Field(default=None, foreign_key="place.id", ondelete="SET NULL")
 """
-SENT = """    priority: int = 0
+SENT = """    rank: int = 0
     level: Level = Level.LOW
     size: Size | None = None
     reviewer_id: UserIdText | None = None
     label_id: int | None = None
     slug: str | None = None
-    due: Moment | None = None
-    tags: list[str] = Field(default_factory=list)
+    remind_at: Moment | None = None
+    labels: list[str] = Field(default_factory=list)
     starred: bool = False
     ratio: float = 0.5
     price: Decimal | None = None
@@ -78,18 +78,20 @@ SENT = """    priority: int = 0
 READ = re.sub(r" = .*", "", SENT).replace("Moment", "datetime")
 ARGUMENTS = """        Index("todo_open_idx", "user_id", postgresql_where=text("NOT completed")),
         Index("todo_title_idx", text("lower(title)")),
-        UniqueConstraint("user_id", "priority", "id"),
-        CheckConstraint("priority < 9", name="todo_priority_check"),
+        UniqueConstraint("user_id", "rank", "id"),
+        CheckConstraint("rank < 9", name="todo_rank_check"),
 """
 IMPORTS = """from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, JSON, CheckConstraint, UniqueConstraint
+from sqlalchemy import JSON, UniqueConstraint
 from sqlalchemy import Enum as EnumType
 from sqlalchemy.dialects.postgresql import JSONB
 
+from models.fields import Moment
 from models.note import Level
 from models.user import USER_ID_COLUMN_TYPE, USER_TABLE, UserId
 """
@@ -189,7 +191,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 def written(copy: Copy) -> Copy:
     answer = copy.run("-m", "dev", "migration", "add everything")
     assert answer == (
-        "Wrote db/migrations/versions/0003_add_everything.py. Read it, and then run make migrate."
+        "Wrote db/migrations/versions/0004_add_everything.py. Read it, and then run make migrate."
         " The embedded database needs no make migrate: make run applies it at the next start.\n"
     )
     return copy
@@ -197,7 +199,7 @@ def written(copy: Copy) -> Copy:
 
 @pytest.fixture(scope="module")
 def database(new_database: Callable[..., Database], copy: Copy) -> Database:
-    """A database at version 0002, with a row in `todo`."""
+    """A database at version 0003, with a row in `todo`."""
     database = new_database()
     subprocess.run(
         [sys.executable, "-m", "db"],
@@ -212,12 +214,12 @@ def database(new_database: Callable[..., Database], copy: Copy) -> Database:
 
 @pytest.fixture(scope="module")
 def migrated(written: Copy, database: Database) -> Copy:
-    assert "version 0003" in written.run("-m", "db", DATABASE_URL=database.api_url)
+    assert "version 0004" in written.run("-m", "db", DATABASE_URL=database.api_url)
     return written
 
 
 def test_the_file_names_no_type_of_sqlmodel(written: Copy) -> None:
-    code = written.file("0003").read_text()
+    code = written.file("0004").read_text()
     assert "sqlmodel" not in code
     assert "UTCDateTime" not in code
     assert "# ###" not in code
@@ -233,7 +235,7 @@ def test_the_copy_passes_its_checks(written: Copy) -> None:
 
 def test_rows_get_the_defaults_of_new_fields(migrated: Copy, database: Database) -> None:
     assert migrated
-    assert database.execute("SELECT title, priority, level, size, tags FROM todo") == [("old", 0, "LOW", None, [])]
+    assert database.execute("SELECT title, rank, level, size, labels FROM todo") == [("old", 0, "LOW", None, [])]
 
 
 ROW = """
@@ -265,7 +267,7 @@ with Session(engine) as session:
     session.add(Note(user_id="somebody", **{
         name: value for name, value in fields.items() if not name.startswith("optional_")
     } | {"name": "b", "key": UUID(int=6)}))
-    session.add(Todo(user_id="somebody", title="new", size=Size.LARGE, reviewer_id="somebody", tags=["x"]))
+    session.add(Todo(user_id="somebody", title="new", size=Size.LARGE, reviewer_id="somebody", labels=["x"]))
     session.commit()
 with Session(engine) as session:
     note, other = session.exec(select(Note).order_by(Note.name)).all()
@@ -274,7 +276,7 @@ with Session(engine) as session:
     assert (note.text_default, note.counted, note.doubled) == ("100% of :x, it's", 1, 4)
     assert len(note.random_default) == 32
     todo = session.exec(select(Todo).where(Todo.size == Size.LARGE)).one()
-    assert (todo.size, todo.level, todo.tags, todo.reviewer_id) == (Size.LARGE, "low", ["x"], "somebody")
+    assert (todo.size, todo.level, todo.labels, todo.reviewer_id) == (Size.LARGE, "low", ["x"], "somebody")
 engine.dispose()
 print("All values were read as they were stored.")
 """
@@ -298,25 +300,25 @@ def test_the_api_serves_the_new_field(migrated: Copy, database: Database, issuer
         running(DATABASE_URL=database.api_url, BETTER_AUTH_URL=issuer.origin, PYTHONPATH=str(migrated.root)) as api,
         api.client(issuer.token("somebody")) as http,
     ):
-        assert http.post("/api/todos", json={"title": "sent", "priority": 3}).json()["priority"] == 3
-        assert {todo["title"]: todo["priority"] for todo in http.get("/api/todos").json()}["old"] == 0
+        assert http.post("/api/todos", json={"title": "sent", "rank": 3}).json()["rank"] == 3
+        assert {todo["title"]: todo["rank"] for todo in http.get("/api/todos").json()}["old"] == 0
         answer = http.get("/openapi.json").json()["components"]["schemas"]["TodoRead"]
-        assert "priority" in answer["required"]
+        assert "rank" in answer["required"]
 
         database.execute("ALTER TABLE note RENAME TO moved")
-        expect_unavailable(http.get("/ready"), "There is no table note, and the schema is at version 0003.")
+        expect_unavailable(http.get("/ready"), "There is no table note, and the schema is at version 0004.")
         database.execute("ALTER TABLE moved RENAME TO note")
 
 
 FIRST: dict[str, object] = {
     "description": "Two litres",
     "completed": True,
-    "priority": 1,
+    "rank": 1,
     "level": "high",
     "size": "large",
     "reviewer_id": "another",
-    "due": "2026-11-24T08:00:00Z",
-    "tags": ["x", 'it\'s, "y" {z}'],
+    "remind_at": "2026-11-24T08:00:00Z",
+    "labels": ["x", 'it\'s, "y" {z}'],
     "starred": True,
     "ratio": 0.1,
     "price": "12.30",
@@ -333,12 +335,12 @@ FIRST: dict[str, object] = {
 SECOND: dict[str, object] = {
     "description": None,
     "completed": False,
-    "priority": 2,
+    "rank": 2,
     "level": "low",
     "size": None,
     "reviewer_id": None,
-    "due": None,
-    "tags": [],
+    "remind_at": None,
+    "labels": [],
     "starred": False,
     "ratio": -1e300,
     "price": None,
@@ -400,8 +402,8 @@ def test_post_and_put_set_fields_of_each_type(http: httpx.Client, keys: dict[str
     todo = sent(http.put(new, json=third), 201, third)
     assert sent(http.put(new, json=third, headers={"If-None-Match": "*"}), 200, third) == todo
     assert http.get(new).json() == todo
-    usual = sent(http.put(new, json={"title": "usual"}), 200, {"title": "usual", "priority": 0, "level": "low"})
-    assert (usual["ratio"], usual["tags"], usual["data"], usual["more"]) == (0.5, [], {}, None)
+    usual = sent(http.put(new, json={"title": "usual"}), 200, {"title": "usual", "rank": 0, "level": "low"})
+    assert (usual["ratio"], usual["labels"], usual["data"], usual["more"]) == (0.5, [], {}, None)
 
     typed = {"Content-Type": "application/json"}
     assert http.put(new, content='{"title": "x", "ratio": NaN}', headers=typed).status_code == 200
@@ -465,7 +467,7 @@ def test_the_trash_keeps_fields_of_each_type_and_a_purge_erases_them(
     assert http.delete(url).status_code == 204
     assert http.delete(trash).status_code == 204
     assert http.get("/api/changes?limit=500").json()["gone"] == []
-    server = {"id", "user_id", "version", "created_at", "updated_at", "deleted_at", "purged_at"}
+    server = {"id", "user_id", "version", "created_at", "updated_at", "deleted_at", "purged_at", "position"}
     ((row, usual),) = database.execute(
         "WITH usual AS (INSERT INTO todo (user_id) VALUES ('another') RETURNING to_jsonb(todo) AS row)"
         " SELECT to_jsonb(todo), usual.row FROM todo, usual WHERE id = %s",
@@ -478,12 +480,12 @@ def test_the_trash_keeps_fields_of_each_type_and_a_purge_erases_them(
 def test_a_downgrade_removes_all_and_an_upgrade_follows(migrated: Copy, database: Database) -> None:
     types = "SELECT typname FROM pg_type WHERE typtype = 'e' ORDER BY 1"
     assert database.execute(types) == [("kind",), ("level",), ("mood",), ("odd",), ("size",)]
-    sql = migrated.alembic("downgrade 0002", "upgrade 0002:0003 --sql", DATABASE_URL=database.api_url)
+    sql = migrated.alembic("downgrade 0003", "upgrade 0003:0004 --sql", DATABASE_URL=database.api_url)
     assert sql.count("CREATE TYPE level AS ENUM ('LOW', 'HIGH')") == 1
     assert database.execute(types) == []
     assert database.execute("SELECT to_regclass('note'), to_regclass('label')") == [(None, None)]
     (columns,) = database.execute("SELECT count(*) FROM information_schema.columns WHERE table_name = 'todo'")
-    assert columns == (11,)
+    assert columns == (15,)
     migrated.run("-m", "db", DATABASE_URL=database.api_url)
     assert database.execute("SELECT count(*) FROM todo WHERE title = 'old'") == [(1,)]
 
@@ -491,7 +493,7 @@ def test_a_downgrade_removes_all_and_an_upgrade_follows(migrated: Copy, database
 def test_make_migration_finds_nothing_to_do_again(written: Copy) -> None:
     answer = written.run("-m", "dev", "migration", "again")
     assert answer == "The models and the migrations agree. There is nothing to do.\n"
-    assert not list(written.root.glob("db/migrations/versions/0004*"))
+    assert not list(written.root.glob("db/migrations/versions/0005*"))
 
 
 @pytest.mark.parametrize("stack", ["built-in, serial", "Neon Auth"])
@@ -507,8 +509,8 @@ def test_the_file_has_the_ids_of_each_stack(new_database: Callable[..., Database
     database.execute("INSERT INTO label (user_id) VALUES (%s)", (user,))
     database.execute("INSERT INTO todo (user_id, title, reviewer_id) VALUES (%s, 'x', %s)", (user, user))
     database.execute(f"DELETE FROM {STACKS[stack].table}")
-    assert database.execute("SELECT id FROM label UNION ALL SELECT priority FROM todo") == []
-    written.alembic("downgrade 0002", "upgrade head", **settings)
+    assert database.execute("SELECT id FROM label UNION ALL SELECT rank FROM todo") == []
+    written.alembic("downgrade 0003", "upgrade head", **settings)
 
 
 REFUSED = {
@@ -551,7 +553,7 @@ def test_changes_that_cannot_run_are_refused(migrated: Copy, database: Database,
         ")})",
     )
     assert answer == REFUSALS.format(*required * 6)
-    assert not list(changed.root.glob("db/migrations/versions/0004*"))
+    assert not list(changed.root.glob("db/migrations/versions/0005*"))
 
 
 @pytest.mark.parametrize("name", ['a "quoted" name', "a\\b", "two\nlines", "x" * 81])
@@ -585,14 +587,14 @@ def test_fields_and_tables_change_and_go(migrated: Copy, database: Database, tmp
     label = '    label_id: int | None = Field(default=None, foreign_key="label.id", ondelete="SET NULL")\n'
     changed.change("todo", {label: ""})
     changed.run("-m", "dev", "migration", "change everything")
-    assert changed.file("0004").read_text().count('sa.Column("user_id", USER_ID_COLUMN_TYPE,') == 2  # label, todo_note
+    assert changed.file("0005").read_text().count('sa.Column("user_id", USER_ID_COLUMN_TYPE,') == 2  # label, todo_note
 
     migrated.run("-c", ROW, DATABASE_URL=database.api_url)
-    assert "version 0004" in changed.run("-m", "db", DATABASE_URL=database.api_url)
+    assert "version 0005" in changed.run("-m", "db", DATABASE_URL=database.api_url)
     assert database.execute("SELECT optional_number FROM note ORDER BY name") == [(2,), (7,)]
     assert database.execute("SELECT to_regclass('label'), to_regtype('mood')") == [(None, None)]
     database.execute("UPDATE note SET level = 'MEDIUM'")
-    changed.alembic("downgrade 0003", DATABASE_URL=database.api_url)
+    changed.alembic("downgrade 0004", DATABASE_URL=database.api_url)
     assert database.execute("SELECT DISTINCT mood, raw, level FROM note") == [(None, None, "MEDIUM")]
     assert database.execute("SELECT count(*) FROM label") == [(0,)]
     changed.alembic("upgrade head", DATABASE_URL=database.api_url)

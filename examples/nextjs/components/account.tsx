@@ -5,9 +5,10 @@ import { useActionState, useRef } from "react";
 
 import { authClient } from "@/lib/auth-client";
 
+import { DownloadCsv } from "./download-csv";
 import { Field } from "./field";
 
-/** Show the signed-in user, with a menu to print, to sign out, and to delete the account. */
+/** Show the signed-in user, with a menu to print, to download, to sign out, and to delete the account. */
 export function Account({ name, email }: { name: string; email: string }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [error, deleteAccount, isBusy] = useActionState(async (_: string | undefined, form: FormData) => {
@@ -31,6 +32,7 @@ export function Account({ name, email }: { name: string; email: string }) {
         <Link href="/print" prefetch={false}>
           Print
         </Link>
+        <DownloadCsv />
         <button type="button" onClick={() => void signOut()}>
           Sign out
         </button>

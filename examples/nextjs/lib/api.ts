@@ -1,6 +1,6 @@
 /** Call the API from the browser, with types of its OpenAPI document, with the token, and with retries. */
 
-import createClient from "openapi-fetch";
+import createClient, { type Client } from "openapi-fetch";
 
 import type { components, paths } from "./schema";
 import { getToken, SessionOver } from "./token";
@@ -70,6 +70,21 @@ function unreachable(): Response {
 export function nextCursor(answer: Response): string | null {
   const [, link] = /<([^>]*)>; rel="next"/.exec(answer.headers.get("Link") ?? "") ?? [];
   return link === undefined ? null : new URL(link, apiUrl).searchParams.get("cursor");
+}
+
+/** Return all todos, page after page. Throw the detail of the API's error. */
+export async function allTodos(client: Client<paths>, filter: { completed?: boolean } = {}): Promise<Todo[]> {
+  const todos: Todo[] = [];
+  let cursor: string | null = null;
+  do {
+    const query: { completed?: boolean; limit: number; cursor?: string } = { ...filter, limit: 500 };
+    if (cursor) query.cursor = cursor;
+    const { data, error, response } = await client.GET("/api/todos", { params: { query } });
+    if (!data) throw new Error(error.detail);
+    todos.push(...data);
+    cursor = nextCursor(response);
+  } while (cursor);
+  return todos;
 }
 
 /** Return the message of a problem about one field of the request. */

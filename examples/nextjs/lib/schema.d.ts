@@ -13,10 +13,11 @@ export interface paths {
         };
         /**
          * List Todos
-         * @description List your todos, newest first.
+         * @description List your todos that match all filters.
          *
          *     If more follow, the header `Link` has the next page. Todos that are created between two requests
-         *     neither repeat nor hide a todo. The header `ETag` changes with every change of your todos.
+         *     neither repeat nor hide a todo. A page may be short, or empty, although more follow: most filters are
+         *     tested on 5,000 todos a request. The header `ETag` changes with every change of your todos.
          */
         get: operations["list_todos"];
         put?: never;
@@ -96,6 +97,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/todos/{todo_id}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move Todo
+         * @description Move a todo right below another one, or to the top. If it is there already, nothing changes.
+         */
+        post: operations["move_todo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/trash": {
         parameters: {
             query?: never;
@@ -155,6 +176,70 @@ export interface paths {
          * @description Purge a todo in your trash: it is gone for good.
          */
         delete: operations["purge_todo"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tags
+         * @description List the tags of your todos by name, at most 10,000.
+         */
+        get: operations["list_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tags/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Tag
+         * @description Remove a tag from all your todos, also from those in the trash.
+         */
+        delete: operations["delete_tag"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename Tag
+         * @description Rename a tag in all your todos, also in those in the trash. If there is such a tag, the two become one.
+         */
+        patch: operations["rename_tag"];
+        trace?: never;
+    };
+    "/api/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Counts
+         * @description Count your todos. Each number is exact up to 10,000; 10,001 stands for more.
+         */
+        get: operations["get_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -352,7 +437,14 @@ export interface components {
              *       "created_at": "2026-11-24T08:00:00Z",
              *       "deleted_at": "2026-11-24T09:30:00Z",
              *       "description": "Two litres, and not the one with chocolate.",
+             *       "due": "2026-11-24T09:00",
              *       "id": "7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968",
+             *       "position": "1795507200.5",
+             *       "priority": "high",
+             *       "tags": [
+             *         "home",
+             *         "shopping"
+             *       ],
              *       "title": "Buy milk",
              *       "updated_at": "2026-11-24T09:30:00Z",
              *       "user_id": "V1StGXR8Z5jdHi6BmyTkqPz0uWcNa4Lr",
@@ -436,6 +528,36 @@ export interface components {
             more: boolean;
         };
         /**
+         * CountsRead
+         * @description How many todos there are. Each number is exact up to 10,000; 10,001 stands for more.
+         */
+        CountsRead: {
+            /**
+             * Open
+             * @description Open todos.
+             * @example 12
+             */
+            open: number;
+            /**
+             * Completed
+             * @description Completed todos.
+             * @example 40
+             */
+            completed: number;
+            /**
+             * Overdue
+             * @description Open todos that are due before today.
+             * @example 2
+             */
+            overdue: number;
+            /**
+             * Trash
+             * @description Todos in the trash.
+             * @example 3
+             */
+            trash: number;
+        };
+        /**
          * Health
          * @description The state of the process.
          */
@@ -475,6 +597,12 @@ export interface components {
              */
             type: string;
         };
+        /**
+         * Priority
+         * @description A priority, from the lowest to the highest.
+         * @enum {string}
+         */
+        Priority: "none" | "low" | "medium" | "high";
         /**
          * ProblemDetails
          * @description An error (RFC 9457).
@@ -629,6 +757,36 @@ export interface components {
             health: string;
         };
         /**
+         * TagRead
+         * @description A tag, and how many todos have it.
+         */
+        TagRead: {
+            /**
+             * Name
+             * @description The tag.
+             * @example home
+             */
+            name: string;
+            /**
+             * Count
+             * @description The number of todos that have it, without those in the trash.
+             * @example 3
+             */
+            count: number;
+        };
+        /**
+         * TagRename
+         * @description What a client sends to rename a tag.
+         */
+        TagRename: {
+            /**
+             * Name
+             * @description The new name. If there is such a tag, the two become one.
+             * @example household
+             */
+            name: string;
+        };
+        /**
          * TodoCreate
          * @description What a client sends to make a todo.
          * @example {
@@ -654,6 +812,26 @@ export interface components {
              * @example false
              */
             completed?: boolean;
+            /**
+             * Due
+             * @description When it is due: a date, or a local time without a zone.
+             * @example 2026-11-24T09:00
+             */
+            due?: string | null;
+            /**
+             * @description How important it is. The default is `"none"`.
+             * @example high
+             */
+            priority?: components["schemas"]["Priority"];
+            /**
+             * Tags
+             * @description Its tags, each once. Spaces around them are removed. The default is `[]`.
+             * @example [
+             *       "home",
+             *       "shopping"
+             *     ]
+             */
+            tags?: string[];
         };
         /**
          * TodoDelete
@@ -673,6 +851,18 @@ export interface components {
              * @example 7
              */
             base?: number | null;
+        };
+        /**
+         * TodoMove
+         * @description Where a client moves a todo.
+         */
+        TodoMove: {
+            /**
+             * After
+             * @description The id of the todo right above its new place, null for the top.
+             * @example 7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968
+             */
+            after: string | null;
         };
         /**
          * TodoPut
@@ -702,6 +892,26 @@ export interface components {
              */
             completed?: boolean;
             /**
+             * Due
+             * @description When it is due: a date, or a local time without a zone.
+             * @example 2026-11-24T09:00
+             */
+            due?: string | null;
+            /**
+             * @description How important it is. The default is `"none"`.
+             * @example high
+             */
+            priority?: components["schemas"]["Priority"];
+            /**
+             * Tags
+             * @description Its tags, each once. Spaces around them are removed. The default is `[]`.
+             * @example [
+             *       "home",
+             *       "shopping"
+             *     ]
+             */
+            tags?: string[];
+            /**
              * Id
              * Format: uuid
              * @description The id, made by the client.
@@ -726,6 +936,12 @@ export interface components {
              * @example null
              */
             completed_at?: string | null;
+            /**
+             * Position
+             * @description Its place in the hand order, for an import, with at most 40 digits before the point.
+             * @example 1795507200.5
+             */
+            position?: string | null;
         };
         /**
          * TodoRead
@@ -770,6 +986,32 @@ export interface components {
              * @example null
              */
             completed_at: string | null;
+            /**
+             * Due
+             * @description When it is due: a date, or a local time without a zone.
+             * @example 2026-11-24T09:00
+             */
+            due: string | null;
+            /**
+             * @description How important it is.
+             * @example high
+             */
+            priority: components["schemas"]["Priority"];
+            /**
+             * Tags
+             * @description Its tags.
+             * @example [
+             *       "home",
+             *       "shopping"
+             *     ]
+             */
+            tags: string[];
+            /**
+             * Position
+             * @description Its place in the hand order, a decimal number. Larger is higher up.
+             * @example 1795507200.5
+             */
+            position: string;
             /**
              * User Id
              * @description The id of its owner.
@@ -822,6 +1064,26 @@ export interface components {
              * @example false
              */
             completed?: boolean;
+            /**
+             * Due
+             * @description When it is due: a date, or a local time without a zone.
+             * @example 2026-11-24T09:00
+             */
+            due?: string | null;
+            /**
+             * @description How important it is.
+             * @example high
+             */
+            priority?: components["schemas"]["Priority"];
+            /**
+             * Tags
+             * @description Its tags, each once. Spaces around them are removed.
+             * @example [
+             *       "home",
+             *       "shopping"
+             *     ]
+             */
+            tags?: string[];
         };
         /**
          * UserRead
@@ -949,7 +1211,14 @@ export interface components {
              *       "created_at": "2026-11-24T08:00:00Z",
              *       "deleted_at": "2026-11-24T09:30:00Z",
              *       "description": "Two litres, and not the one with chocolate.",
+             *       "due": "2026-11-24T09:00",
              *       "id": "7c1a6f1e-6d0b-4f9c-8f0e-1d2c3b4a5968",
+             *       "position": "1795507200.5",
+             *       "priority": "high",
+             *       "tags": [
+             *         "home",
+             *         "shopping"
+             *       ],
              *       "title": "Buy milk",
              *       "updated_at": "2026-11-24T09:30:00Z",
              *       "user_id": "V1StGXR8Z5jdHi6BmyTkqPz0uWcNa4Lr",
@@ -1085,10 +1354,22 @@ export interface operations {
             query?: {
                 /** @description Only completed ones, or only open ones. */
                 completed?: boolean;
+                /** @description A tag that they have. Repeat it for todos with all of several tags. */
+                tag?: string[];
+                /** @description Their priority. Repeat it for todos with any of several. */
+                priority?: components["schemas"]["Priority"][];
+                /** @description Only those that are due earlier. */
+                due_before?: string;
+                /** @description Only those that are due then or later. */
+                due_from?: string;
+                /** @description Words. The title, the description or a tag contains each of them, as a part, in upper or lower case. */
+                q?: string;
+                /** @description `position`: the hand order, which is newest first until todos are moved; this is the default. `due`: soonest first, those without a date last. `updated`: last changed first. */
+                sort?: "position" | "due" | "updated";
+                /** @description Where the page before ended: see the header `Link`. It is opaque. It has the sort and the filters of its list. */
+                cursor?: string;
                 /** @description The largest number of todos. */
                 limit?: number;
-                /** @description Where the page before ended: see the header `Link`. It is opaque. */
-                cursor?: string;
                 /** @description The number of todos to leave out; not with `cursor`. */
                 skip?: number;
             };
@@ -1190,10 +1471,20 @@ export interface operations {
     delete_todos: {
         parameters: {
             query?: {
-                /** @description The ids of the todos. */
-                id?: string[];
                 /** @description Only completed ones, or only open ones. */
                 completed?: boolean;
+                /** @description A tag that they have. Repeat it for todos with all of several tags. */
+                tag?: string[];
+                /** @description Their priority. Repeat it for todos with any of several. */
+                priority?: components["schemas"]["Priority"][];
+                /** @description Only those that are due earlier. */
+                due_before?: string;
+                /** @description Only those that are due then or later. */
+                due_from?: string;
+                /** @description Words. The title, the description or a tag contains each of them, as a part, in upper or lower case. */
+                q?: string;
+                /** @description The ids of the todos. */
+                id?: string[];
                 /** @description If more todos match, none is changed. */
                 max?: number;
             };
@@ -1225,10 +1516,20 @@ export interface operations {
     update_todos: {
         parameters: {
             query?: {
-                /** @description The ids of the todos. */
-                id?: string[];
                 /** @description Only completed ones, or only open ones. */
                 completed?: boolean;
+                /** @description A tag that they have. Repeat it for todos with all of several tags. */
+                tag?: string[];
+                /** @description Their priority. Repeat it for todos with any of several. */
+                priority?: components["schemas"]["Priority"][];
+                /** @description Only those that are due earlier. */
+                due_before?: string;
+                /** @description Only those that are due then or later. */
+                due_from?: string;
+                /** @description Words. The title, the description or a tag contains each of them, as a part, in upper or lower case. */
+                q?: string;
+                /** @description The ids of the todos. */
+                id?: string[];
                 /** @description If more todos match, none is changed. */
                 max?: number;
             };
@@ -1516,6 +1817,58 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    move_todo: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETags of the versions that may be changed. If the todo has another one: 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The id of the todo. */
+                todo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TodoMove"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TodoRead"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            /** @description The todo has another version than the request names. */
+            412: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["VersionMismatchDetails"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     list_trash: {
         parameters: {
             query?: {
@@ -1671,6 +2024,160 @@ export interface operations {
                     "application/problem+json": components["schemas"]["VersionMismatchDetails"];
                 };
             };
+            413: components["responses"]["ContentTooLarge"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    list_tags: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETags of the versions that the client has. If the current one is among them: 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagRead"][];
+                };
+            };
+            /** @description The client has this version. */
+            304: {
+                headers: {
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthorized"];
+            413: components["responses"]["ContentTooLarge"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    delete_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The tag. A `/` in it is sent as `%2F`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["ContentTooLarge"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    rename_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The tag. A `/` in it is sent as `%2F`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TagRename"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_counts: {
+        parameters: {
+            query?: {
+                /** @description The date where the owner is. By default the date in UTC. */
+                today?: string;
+            };
+            header?: {
+                /** @description The ETags of the versions that the client has. If the current one is among them: 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountsRead"];
+                };
+            };
+            /** @description The client has this version. */
+            304: {
+                headers: {
+                    /** @description The version, as a weak entity tag. */
+                    ETag?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthorized"];
             413: components["responses"]["ContentTooLarge"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];

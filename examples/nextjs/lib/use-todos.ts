@@ -64,8 +64,9 @@ export function useTodos(filter: Filter) {
   async function add(title: string): Promise<Problem | undefined> {
     const id = `new-${crypto.randomUUID()}`;
     const now = new Date().toISOString();
-    const unset = { description: null, completed_at: null, updated_at: null, deleted_at: null };
-    const draft = { ...unset, id, version: 0, title, completed: false, user_id: "", created_at: now };
+    const unset = { description: null, completed_at: null, due: null, updated_at: null, deleted_at: null };
+    const initial = { priority: "none", tags: [], position: "0" } satisfies Partial<Todo>;
+    const draft: Todo = { ...unset, ...initial, id, version: 0, title, completed: false, user_id: "", created_at: now };
     dispatch({ type: "created", todo: draft });
     // New todos are sent one after the other, so that the API has the same order.
     const { todo, problem } = await inOrder("new", () => save(() => api.POST("/api/todos", { body: { title } })));

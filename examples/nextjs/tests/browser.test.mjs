@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { after, before, describe, it as test } from "node:test";
 
 import { eventually, Stage, Visitor } from "./stage.mjs";
@@ -256,8 +257,8 @@ describe("the example", { concurrency: false }, () => {
 
   it("loads more, page after page, and shows every todo once", async () => {
     await stage.sql(`
-      INSERT INTO todo (user_id, title, created_at)
-      SELECT id, 'Old ' || n, now() - n * interval '1 day' FROM "user", generate_series(1, 44) n`);
+      INSERT INTO todo (user_id, title, created_at, position)
+      SELECT id, 'Old ' || n, now() - n * interval '1 day', -n FROM "user", generate_series(1, 44) n`);
     await page.reload();
     const titles = ["Buy oat milk", ...Array.from({ length: 44 }, (_, n) => `Old ${n + 1}`)];
     await ada.sees(...titles.slice(0, 20));
@@ -439,6 +440,32 @@ describe("the example", { concurrency: false }, () => {
     await page.getByRole("link", { name: "Back" }).click();
     await ada.sees("Ring Grace", "Typed offline", "Buy oat milk");
     ada.seesNoError();
+  });
+
+  it("downloads all todos as CSV, and reports an error", async () => {
+    await stage.sql(`
+      INSERT INTO todo (user_id, title, created_at, position)
+      SELECT id, 'Old ' || n, now() - n * interval '1 day', -n FROM "user", generate_series(1, 600) n WHERE name = 'Ada'`);
+    await ada.openMenu();
+    await page.route("**/api/todos?*", (route) => route.fulfill(aBug()));
+    await page.getByRole("button", { name: "Download as CSV" }).click();
+    await ada.reads("This is a bug.");
+    await ada.seesNoBarrier();
+    await page.unroute("**/api/todos?*");
+    const downloading = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download as CSV" }).click();
+    const file = await downloading;
+    assert.equal(file.suggestedFilename(), "todos.csv");
+    const lines = readFileSync(await file.path(), "utf8").split("\r\n");
+    assert.equal(lines.length, 1 + 603 + 1);
+    assert.match(lines[0] ?? "", /^\ufeff"title","description",/);
+    assert.match(lines[1] ?? "", /^"Ring Grace","","false","","none","","20/);
+    assert.match(lines[3] ?? "", /^"Buy oat milk","Two litres","true","","none","","20/);
+    assert.match(lines[603] ?? "", /^"Old 600",/);
+    await stage.sql("DELETE FROM todo WHERE title LIKE 'Old %'");
+    await page.reload();
+    await ada.sees("Ring Grace", "Typed offline", "Buy oat milk");
+    ada.seesNoError(REFUSED);
   });
 
   it("is accessible in light and dark, and on a narrow screen", async () => {

@@ -4,7 +4,7 @@ import type { Metadata } from "next";
 import Link from "next/link";
 import { redirect } from "next/navigation";
 
-import { nextCursor, type Todo } from "@/lib/api";
+import { allTodos, type Todo } from "@/lib/api";
 import { apiOfRequest } from "@/lib/server-api";
 import { getSession } from "@/lib/session";
 
@@ -36,15 +36,5 @@ async function everything(): Promise<{ name: string; todos: Todo[] }> {
   const api = await apiOfRequest();
   const { data: user, error } = await api.GET("/api/me");
   if (!user) throw new Error(error.detail);
-  const todos: Todo[] = [];
-  let cursor: string | null = null;
-  do {
-    const query: { completed: boolean; limit: number; cursor?: string } = { completed: false, limit: 500 };
-    if (cursor) query.cursor = cursor;
-    const { data, error, response } = await api.GET("/api/todos", { params: { query } });
-    if (!data) throw new Error(error.detail);
-    todos.push(...data);
-    cursor = nextCursor(response);
-  } while (cursor);
-  return { name: user.name, todos };
+  return { name: user.name, todos: await allTodos(api, { completed: false }) };
 }
