@@ -2,8 +2,9 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import BaseServer
 from threading import Event, Thread
 from typing import Any, Self, TypeVar
@@ -70,6 +71,40 @@ def serving(server: BaseServer) -> Iterator[None]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@contextmanager
+def answering(answer: Callable[[BaseHTTPRequestHandler, bytes], Answer | None]) -> Iterator[str]:
+    """Serve HTTP with a function until the block ends, and yield the URL.
+
+    The function gets a request and its body, and returns the status, the headers and the body of the
+    answer; `None` to close the connection without an answer.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answered = answer(self, self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            if answered is None:
+                self.close_connection = True
+                return
+            status, headers, body = answered
+            self.send_response(status)
+            for name, value in {**headers, **({} if status == 304 else {"Content-Length": str(len(body))})}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815  # the name that http.server calls
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the name in http.server
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with serving(server):
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 async def first_of(*several: Coroutine[Any, Any, None]) -> None:

@@ -1,6 +1,5 @@
 """Describe filters and sorts in plain Python, and make todos to compare the API with."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -10,7 +9,7 @@ from uuid import UUID
 import httpx
 
 from tests.conftest import Person
-from tests.todos import Todo
+from tests.todos import Todo, walk
 
 Filters = dict[str, Any]
 """The values of filters by their names. `tag` and `priority` are lists, and `completed` is a bool."""
@@ -85,20 +84,9 @@ def put(me: Person, items: list[Todo]) -> None:
         assert {one["status"] for one in answer.json()["results"]} == {201}
 
 
-def pages_of(http: httpx.Client, path: str) -> Iterator[httpx.Response]:
-    """Follow rel="next" to the last page, and yield the answer of each."""
-    while True:
-        answer = http.get(path)
-        assert answer.status_code == 200, answer.text
-        yield answer
-        if "next" not in answer.links:
-            return
-        path = answer.links["next"]["url"]
-
-
-def walk(http: httpx.Client, query: str) -> list[Todo]:
-    """Return the todos of all pages of a list."""
-    return [todo for answer in pages_of(http, f"/api/todos?{query}") for todo in answer.json()]
+def found_by(http: httpx.Client, query: str) -> list[Todo]:
+    """Return the todos of all pages of the list that a query describes."""
+    return walk(http, f"/api/todos?{query}")
 
 
 TITLES = ["buy", "Milk", "walk", "the DOG", "call", "Éva", "ÉTÉ", "ΟΔΟΣ", "straße", "100%", "牛乳を買う"]

@@ -7,14 +7,14 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 from uuid import uuid4
 
 import httpx
 
 from tests.conftest import Database, Person
-from tests.listener import serving
+from tests.listener import Answer, answering
 from tests.live import ROOT, Api
 
 PAGE = (ROOT / "docs" / "how-to" / "sync-a-client.md").read_text()
@@ -71,36 +71,21 @@ class Network:
 def network(api: Api) -> Iterator[Network]:
     """Forward requests to the API until the block ends."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            if call := forwarder.before.pop(path, None):
-                call()
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            sent = {key: value for key, value in self.headers.items() if key.lower() in _FORWARDED}
-            answer = http.request(self.command, self.path, headers=sent, content=body)
-            forwarder.answers.append((path, answer.status_code))
-            if path in forwarder.lose:
-                forwarder.lose.remove(path)
-                self.close_connection = True
-                return
-            self.send_response(answer.status_code)
-            for key in ("Content-Type", "ETag"):
-                if key in answer.headers:
-                    self.send_header(key, answer.headers[key])
-            if answer.status_code != 304:
-                self.send_header("Content-Length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
+    def forward(request: BaseHTTPRequestHandler, body: bytes) -> Answer | None:
+        path = request.path.partition("?")[0]
+        if call := forwarder.before.pop(path, None):
+            call()
+        sent = {key: value for key, value in request.headers.items() if key.lower() in _FORWARDED}
+        answer = http.request(request.command, request.path, headers=sent, content=body)
+        forwarder.answers.append((path, answer.status_code))
+        if path in forwarder.lose:
+            forwarder.lose.remove(path)
+            return None
+        headers = {key: answer.headers[key] for key in ("Content-Type", "ETag") if key in answer.headers}
+        return answer.status_code, headers, answer.content
 
-        do_POST = do_GET  # noqa: N815  # the name that http.server calls
-
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the name in http.server
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    forwarder = Network(f"http://127.0.0.1:{server.server_port}")
-    with api.client() as http, serving(server):
+    with api.client() as http, answering(forward) as url:
+        forwarder = Network(url)
         yield forwarder
 
 

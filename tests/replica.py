@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from tests.expect import again
-from tests.todos import FIELDS
+from tests.todos import FIELDS, walk
 
 
 class Replica:
@@ -63,12 +63,4 @@ def gone_of(pages: list[dict[str, Any]]) -> list[str]:
 
 def everything_of(http: httpx.Client) -> dict[str, dict[str, Any]]:
     """Return all todos by their ids, as the list and the trash have them."""
-    found: dict[str, dict[str, Any]] = {}
-    for first in ("/api/todos", "/api/trash"):
-        url = f"{first}?limit=500"
-        while url:
-            answer = http.get(url)
-            assert answer.status_code == 200, answer.text
-            found |= {todo["id"]: todo for todo in answer.json()}
-            url = answer.links.get("next", {}).get("url", "")
-    return found
+    return {todo["id"]: todo for path in ("/api/todos", "/api/trash") for todo in walk(http, f"{path}?limit=500")}

@@ -15,7 +15,7 @@ from tests.issuer import Issuer
 from tests.live import running, wait_until_ready
 from tests.replica import Replica, everything_of
 from tests.test_migrations import OLD_TABLE, alembic, versions
-from tests.todos import live_of
+from tests.todos import live_of, walk
 
 DEFAULTS: dict[str, Any] = {"due": None, "priority": "none", "tags": []}
 FIELDS: dict[str, Any] = {"due": "2026-11-24", "priority": "high", "tags": ["b", "a"]}
@@ -71,17 +71,6 @@ def serving(database: Database, issuer: Issuer) -> Iterator[httpx.Client]:
     ):
         wait_until_ready(api)
         yield http
-
-
-def walk(http: httpx.Client, url: str) -> list[dict[str, Any]]:
-    """Return the todos of all pages."""
-    todos: list[dict[str, Any]] = []
-    while url:
-        answer = http.get(url)
-        assert answer.status_code == 200, answer.text
-        todos += answer.json()
-        url = answer.links.get("next", {}).get("url", "")
-    return todos
 
 
 def test_todos_that_exist_keep_their_order_as_positions(before: Database, issuer: Issuer) -> None:

@@ -14,9 +14,10 @@ import pytest
 
 from tests.conftest import Database, Person
 from tests.expect import expect_invalid, expect_unauthorized
-from tests.model import SORTS, Crowd, Filters, everything, listed, pages_of, place, put, query_of, walk
+from tests.model import SORTS, Crowd, Filters, everything, found_by, listed, place, put, query_of
+from tests.test_pages import nodes
 from tests.test_trash import add_statistics
-from tests.todos import Todo
+from tests.todos import Todo, pages_of
 from tests.wire import Wire
 
 # Every filter alone, in pairs and in threes
@@ -82,7 +83,7 @@ def test_a_list_without_filters_has_every_todo(crowd: Crowd, sort: str | None, l
     query = query_of({}, limit=limit) + (f"&sort={sort}" if sort else "")
     wanted = listed(crowd.todos, {}, sort or "position")
     assert len(wanted) > 2_500
-    assert walk(crowd.me.http, query) == wanted
+    assert found_by(crowd.me.http, query) == wanted
 
 
 def test_tags_and_priorities_that_repeat_are_one_filter(crowd: Crowd) -> None:
@@ -93,7 +94,7 @@ def test_tags_and_priorities_that_repeat_are_one_filter(crowd: Crowd) -> None:
         "priority=none&priority=low&priority=medium&priority=high": {},
         "&".join(["tag=home"] * 20): {"tag": ["home"]},
     }.items():
-        assert walk(crowd.me.http, f"limit=500&{query}") == listed(crowd.todos, filters), query
+        assert found_by(crowd.me.http, f"limit=500&{query}") == listed(crowd.todos, filters), query
 
 
 # Ties
@@ -111,20 +112,20 @@ def test_ties_are_sorted_by_id(owner: Person, sort: str) -> None:
     todos = everything(owner)
     wanted = listed(todos, {}, sort)
     assert [todo["id"] for todo in wanted] != ids
-    assert walk(owner.http, f"sort={sort}&limit=7") == wanted
+    assert found_by(owner.http, f"sort={sort}&limit=7") == wanted
     keys = [place(todo, sort)[0] for todo in wanted]
     assert len(set(keys)) == (3 if sort == "due" else 2)
 
 
 def test_todos_without_due_come_last(owner: Person) -> None:
     put(owner, [{"id": str(uuid4()), "title": "t", "due": due} for due in (None, "9999-12-31T23:59", "2026-01-01")])
-    assert [todo["due"] for todo in walk(owner.http, "sort=due")] == ["2026-01-01", "9999-12-31T23:59", None]
+    assert [todo["due"] for todo in found_by(owner.http, "sort=due")] == ["2026-01-01", "9999-12-31T23:59", None]
 
 
 def test_a_date_comes_before_the_times_of_its_day(owner: Person) -> None:
     dues = ["2026-11-24T00:00", "2026-11-25", "2026-11-24", "2026-11-24T23:59", "2026-11-23T23:59"]
     put(owner, [{"id": str(uuid4()), "title": "t", "due": due} for due in dues])
-    assert [todo["due"] for todo in walk(owner.http, "sort=due")] == sorted(dues)
+    assert [todo["due"] for todo in found_by(owner.http, "sort=due")] == sorted(dues)
 
 
 def test_a_bulk_change_keeps_updated_a_stable_order(owner: Person) -> None:
@@ -133,7 +134,7 @@ def test_a_bulk_change_keeps_updated_a_stable_order(owner: Person) -> None:
     assert (answer.status_code, answer.json()) == (200, {"changed": 30})
     wanted = listed(everything(owner), {}, "updated")
     assert [todo["completed"] for todo in wanted] == [True] * 30 + [False] * 30
-    assert walk(owner.http, "sort=updated&limit=7") == wanted
+    assert found_by(owner.http, "sort=updated&limit=7") == wanted
 
 
 def test_equal_versions_are_sorted_by_id(owner: Person, database: Database) -> None:
@@ -142,7 +143,7 @@ def test_equal_versions_are_sorted_by_id(owner: Person, database: Database) -> N
     )
     wanted = listed(everything(owner), {}, "updated")
     assert {todo["version"] for todo in wanted} == {7}
-    assert walk(owner.http, "sort=updated&limit=7") == wanted
+    assert found_by(owner.http, "sort=updated&limit=7") == wanted
 
 
 # Cursors
@@ -177,16 +178,16 @@ CURSORS: dict[str, tuple[str, list[str], list[str]]] = {
 def test_a_cursor_has_its_sort_and_filters(crowd: Crowd, query: str, same: list[str], others: list[str]) -> None:
     http = crowd.me.http
     first = http.get(f"/api/todos?limit=3&{query}")
-    rest = walk(http, f"limit=500&{query}")[3:]
+    rest = found_by(http, f"limit=500&{query}")[3:]
     link = first.links["next"]["url"]
     names = dict(httpx.QueryParams(link.partition("?")[2]))
     assert (set(names), names["limit"]) == ({"cursor", "limit"}, "3")
     cursor = names["cursor"]
     assert http.get(link).json() == rest[:3]
     assert http.get(f"/api/todos?cursor={cursor}").json() == rest[:100]
-    assert walk(http, f"cursor={cursor}") == rest
+    assert found_by(http, f"cursor={cursor}") == rest
     for one in same:
-        assert walk(http, f"{one}&limit=500&cursor={cursor}") == rest, one
+        assert found_by(http, f"{one}&limit=500&cursor={cursor}") == rest, one
     for one in others:
         (error,) = expect_invalid(http.get(f"/api/todos?{one}&cursor={cursor}"), ["query", "cursor"])
         assert "home" not in error["msg"]
@@ -249,7 +250,7 @@ def test_the_cursor_of_another_user_is_only_a_place(crowd: Crowd, owner: Person)
     mine = everything(owner)
     wanted = [todo for todo in listed(mine, {"tag": ["home"]}) if place(todo, "position") > place(theirs, "position")]
     assert len(wanted) == 5
-    assert walk(owner.http, f"cursor={cursor}&limit=2") == wanted
+    assert found_by(owner.http, f"cursor={cursor}&limit=2") == wanted
 
 
 @pytest.mark.parametrize("query", ["", "sort=due", "sort=updated", "tag=home", "q=e&sort=due"])
@@ -266,7 +267,7 @@ def test_skip_with_a_cursor_is_refused_but_0(crowd: Crowd, query: str) -> None:
 def test_skip_leaves_out_the_first_that_match(crowd: Crowd, sort: str, filters: Filters) -> None:
     wanted = listed(crowd.todos, filters, sort)
     for skip in (0, 1, 50, len(wanted) - 1, len(wanted), 10_000):
-        assert walk(crowd.me.http, query_of(filters, sort=sort, skip=skip, limit=499)) == wanted[skip:], skip
+        assert found_by(crowd.me.http, query_of(filters, sort=sort, skip=skip, limit=499)) == wanted[skip:], skip
 
 
 # What changes during a walk
@@ -366,20 +367,13 @@ def test_a_page_may_be_empty_while_more_follow(long_list: Crowd) -> None:
 @pytest.mark.parametrize("limit", [1, 3, 100])
 def test_skip_counts_over_several_walks(long_list: Crowd, filters: Filters, limit: int, skip: int) -> None:
     wanted = listed(long_list.todos, filters)[skip:]
-    assert walk(long_list.me.http, query_of(filters, skip=skip, limit=limit)) == wanted
+    assert found_by(long_list.me.http, query_of(filters, skip=skip, limit=limit)) == wanted
 
 
 @pytest.mark.parametrize("skip", [4_999, 5_000, 5_001, 9_990, 10_000])
 def test_a_large_skip_counts_over_several_walks(long_list: Crowd, skip: int) -> None:
     wanted = listed(long_list.todos, {"tag": ["home"]})[skip:]
-    assert walk(long_list.me.http, f"tag=home&skip={skip}&limit=499") == wanted
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Return a node of a plan, and those below it."""
-    yield plan
-    for child in plan.get("Plans", []):
-        yield from nodes(child)
+    assert found_by(long_list.me.http, f"tag=home&skip={skip}&limit=499") == wanted
 
 
 INDEXES = "SET enable_bitmapscan = off; SET enable_seqscan = off;"
@@ -555,7 +549,7 @@ def test_several_invalid_filters_are_told_together(owner: Person) -> None:
 @pytest.mark.parametrize("sort", SORTS)
 def test_a_blank_q_is_no_filter_of_a_list(crowd: Crowd, query: str, sort: str) -> None:
     wanted = listed(crowd.todos, {"completed": True}, sort)
-    assert walk(crowd.me.http, f"{query}&completed=true&limit=499&sort={sort}") == wanted
+    assert found_by(crowd.me.http, f"{query}&completed=true&limit=499&sort={sort}") == wanted
 
 
 # HEAD and ETag

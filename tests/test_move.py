@@ -29,8 +29,7 @@ from tests.issuer import Issuer
 from tests.live import wait_for
 from tests.project import Project, running_project
 from tests.replica import Replica, everything_of, todos_of
-from tests.test_pages import walk
-from tests.todos import Todo, etag, etags, http_of, live_of, path_of
+from tests.todos import Todo, etag, etags, http_of, live_of, pages_of, path_of, walk
 from tests.wire import Wire
 from tests.writers import no_deadlock
 
@@ -65,7 +64,7 @@ def in_a_row(me: Person, titles: Sequence[str]) -> list[Todo]:
 
 def titles(me: Person | httpx.Client) -> list[str]:
     """Return the titles of all pages of the list, after checking that its order is that of the positions."""
-    todos = [todo for page in walk(http_of(me), "/api/todos?limit=500") for todo in page]
+    todos = walk(http_of(me), "/api/todos?limit=500")
     places = [(-Fraction(todo["position"]), UUID(todo["id"])) for todo in todos]
     assert places == sorted(places)
     assert all(re.fullmatch(r"-?\d+(\.\d+)?", todo["position"]) for todo in todos)
@@ -383,7 +382,7 @@ def test_a_walk_of_pages_contains_what_was_not_moved_once(owner: Person) -> None
     put_at(owner, [str(number) for number in range(30)])
     met, random = list[Todo](), Random("walk")
     meanwhile = set[str]()
-    for page in walk(owner.http, "/api/todos?limit=7"):
+    for page in (answer.json() for answer in pages_of(owner.http, "/api/todos?limit=7")):
         met += page
         one, other = random.sample(live_of(owner), 2)
         meanwhile.add(moved(owner, one, other)["id"])
@@ -613,7 +612,7 @@ def test_positions_at_the_limit_are_valid_and_can_be_imported(owner: Person, str
         assert owner.http.put(f"/api/todos/{uuid4()}", json={"title": f"put {number}"}).status_code == 201
     todos = live_of(owner)
     assert max(len(todo["position"]) for todo in todos) <= 60
-    assert [todo for page in walk(owner.http, "/api/todos?limit=7") for todo in page] == todos
+    assert walk(owner.http, "/api/todos?limit=7") == todos
     items = [{name: todo[name] for name in ("id", "title", "position")} for todo in todos]
     assert stranger.http.post("/api/batch", json={"put": items}).status_code == 200
     assert titles(stranger) == titles(owner)
@@ -838,6 +837,6 @@ def test_a_list_has_pages_beyond_the_largest_position_of_a_client(owner: Person)
     assert owner.http.post("/api/batch", json={"put": items}).status_code == 200
     top = owner.create()
     moved(owner, owner.find(ids[2]), owner.find(ids[1]))
-    walked = [todo for page in walk(owner.http, "/api/todos?limit=1") for todo in page]
+    walked = walk(owner.http, "/api/todos?limit=1")
     assert [todo["id"] for todo in walked] == [top["id"], ids[0], ids[1], ids[2]]
     assert [len(walked[place]["position"]) for place in (0, 3)] == [42, 43]

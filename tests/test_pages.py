@@ -11,17 +11,7 @@ import pytest
 
 from tests.conftest import Database, Person
 from tests.expect import expect_invalid
-
-
-def walk(client: httpx.Client, url: str) -> Iterator[list[dict[str, Any]]]:
-    """Follow rel="next" to the last page, and yield each page."""
-    while True:
-        answer = client.get(url)
-        assert answer.status_code == 200
-        yield answer.json()
-        if "next" not in answer.links:
-            return
-        url = answer.links["next"]["url"]
+from tests.todos import pages_of, walk
 
 
 def add_todos(database: Database, owner: Person, number: int, *, ties: int = 1) -> None:
@@ -76,7 +66,7 @@ def test_the_link_has_the_limit_and_a_cursor(owner: Person, database: Database) 
 def test_pages_contain_every_todo_once_while_others_are_created(owner: Person, database: Database) -> None:
     add_todos(database, owner, 1000, ties=7)
     met: list[dict[str, Any]] = []
-    for page in walk(owner.http, "/api/todos?limit=90"):
+    for page in (answer.json() for answer in pages_of(owner.http, "/api/todos?limit=90")):
         met += page
         owner.create("meanwhile")
     assert in_order(met)
@@ -88,14 +78,14 @@ def test_the_link_works_after_the_last_todo_of_a_page_is_deleted(owner: Person, 
     add_todos(database, owner, 5)
     first = owner.http.get("/api/todos?limit=2")
     owner.http.delete(f"/api/todos/{first.json()[-1]['id']}")
-    rest = [todo["title"] for page in walk(owner.http, first.links["next"]["url"]) for todo in page]
+    rest = [todo["title"] for todo in walk(owner.http, first.links["next"]["url"])]
     assert rest == ["todo 3", "todo 2", "todo 1"]
 
 
 @pytest.mark.parametrize(("completed", "number"), [("true", 33), ("false", 67)])
 def test_a_filter_applies_to_every_page(owner: Person, database: Database, completed: str, number: int) -> None:
     add_todos(database, owner, 100, ties=3)
-    pages = list(walk(owner.http, f"/api/todos?completed={completed}&limit=10"))
+    pages = [answer.json() for answer in pages_of(owner.http, f"/api/todos?completed={completed}&limit=10")]
     todos = [todo for page in pages for todo in page]
     assert len(todos) == number
     assert {json.dumps(todo["completed"]) for todo in todos} == {completed}

@@ -11,7 +11,7 @@ import pytest
 import crud.search
 from tests.conftest import Person
 from tests.expect import expect_invalid
-from tests.model import SORTS, everything, listed, put, query_of, walk, words_of
+from tests.model import SORTS, everything, found_by, listed, put, query_of, words_of
 from tests.todos import Todo
 
 
@@ -25,7 +25,7 @@ class Searched:
 
     def search(self, q: str) -> list[Todo]:
         """Return what the API finds, after asserting that the model finds the same."""
-        found = walk(self.me.http, query_of({"q": q}, limit=500))
+        found = found_by(self.me.http, query_of({"q": q}, limit=500))
         wanted = listed(self.todos, {"q": q})
         names = [
             [ascii(todo["title"]) for todo in todos if todo not in other]
@@ -125,7 +125,7 @@ def test_a_search_finds_what_is_written_now(owner: Person) -> None:
 
 @pytest.mark.parametrize("sort", SORTS)
 def test_a_search_has_every_sort(few: Searched, sort: str) -> None:
-    assert walk(few.me.http, f"q=buy&sort={sort}&limit=2") == listed(few.todos, {"q": "buy"}, sort)
+    assert found_by(few.me.http, f"q=buy&sort={sort}&limit=2") == listed(few.todos, {"q": "buy"}, sort)
 
 
 # The case of other scripts
@@ -337,7 +337,7 @@ def test_a_search_for_a_long_word_is_answered(owner: Person, q: str) -> None:
     first = owner.http.get("/api/todos", params={"q": q, "limit": 500})
     assert first.status_code == 200
     assert "next" in first.links
-    assert len(walk(owner.http, query_of({"q": q}, limit=500))) == (0 if q.endswith("y") else 200)
+    assert len(found_by(owner.http, query_of({"q": q}, limit=500))) == (0 if q.endswith("y") else 200)
 
 
 @pytest.mark.parametrize("number", [1, 15, 16, 17, 100])
@@ -355,7 +355,7 @@ def test_the_longest_filters_fit_into_a_link(owner: Person) -> None:
     tags = [f"{number:02}" + "𐐼" * 48 for number in range(20)]
     todos = [owner.create("𐐔" * 200, description="𐐔" * 2000, tags=tags) for _ in range(2)]
     query = query_of({"q": "𐐼" * 1000, "tag": tags, "priority": ["none"], "completed": False}, limit=1)
-    assert walk(owner.http, query) == todos[::-1]
+    assert found_by(owner.http, query) == todos[::-1]
 
 
 def test_a_search_with_nul_or_without_utf_8_is_422(owner: Person) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from uuid import uuid4
 
@@ -15,10 +15,10 @@ import pytest
 
 from tests.conftest import Person, new_user_id
 from tests.issuer import Issuer
-from tests.listener import serving
+from tests.listener import Answer, answering
 from tests.live import ROOT, Api, environment, free_port
 from tests.replica import Replica, everything_of
-from tests.todos import Todo, etags, live_of, trash_of
+from tests.todos import Todo, etags, live_of, trash_of, walk
 
 PRIORITIES = ("none", "low", "medium", "high")
 OWN = ("version", "user_id", "updated_at")
@@ -90,14 +90,7 @@ def copied(todo: Todo) -> Todo:
 
 def listed(person: Person, sort: str) -> list[Todo]:
     """Return what an import copies of all todos of a list, in its order."""
-    todos: list[Todo] = []
-    url = f"/api/todos?limit=500&sort={sort}"
-    while url:
-        answer = person.http.get(url)
-        assert answer.status_code == 200, answer.text
-        todos += map(copied, answer.json())
-        url = answer.links.get("next", {}).get("url", "")
-    return todos
+    return [copied(todo) for todo in walk(person.http, f"/api/todos?limit=500&sort={sort}")]
 
 
 @dataclass
@@ -105,7 +98,7 @@ class Front:
     """A proxy before the API. The tests say what happens to a request, which they name by its number from 0."""
 
     url: str
-    answers: dict[int, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
+    answers: dict[int, Answer] = field(default_factory=dict)
     """Answer instead of the API."""
     lost: set[int] = field(default_factory=set)
     """Close the connection after the API has answered."""
@@ -128,38 +121,23 @@ def front(api: Api) -> Iterator[Front]:
 def proxy(api: Api) -> Iterator[Front]:
     """Forward requests to the API until the block ends."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def forward(request: BaseHTTPRequestHandler, body: bytes) -> Answer | None:
+        number = len(front.bodies)
+        front.bodies.append(body)
+        front.times.append(time.monotonic())
+        if number in front.answers:
+            answered = front.answers[number]
+        else:
+            names = ("Authorization", "Content-Type")
+            sent = {name: request.headers[name] for name in names if name in request.headers}
+            if number in front.tokens:
+                sent["Authorization"] = f"Bearer {front.tokens[number]}"
+            answer = http.request(request.command, request.path, headers=sent, content=body)
+            answered = answer.status_code, {"Content-Type": "application/json"}, answer.content
+        return None if number in front.lost else answered
 
-        def do_GET(self) -> None:
-            number = len(front.bodies)
-            front.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-            front.times.append(time.monotonic())
-            if number in front.answers:
-                status, headers, body = front.answers[number]
-            else:
-                sent = {name: self.headers[name] for name in ("Authorization", "Content-Type") if name in self.headers}
-                if number in front.tokens:
-                    sent["Authorization"] = f"Bearer {front.tokens[number]}"
-                answer = http.request(self.command, self.path, headers=sent, content=front.bodies[number])
-                status, headers, body = answer.status_code, {"Content-Type": "application/json"}, answer.content
-            if number in front.lost:
-                self.close_connection = True
-                return
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_POST = do_GET  # noqa: N815  # the name that http.server calls
-
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the name in http.server
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    front = Front(f"http://127.0.0.1:{server.server_port}")
-    with api.client() as http, serving(server):
+    with api.client() as http, answering(forward) as url:
+        front = Front(url)
         yield front
 
 

@@ -9,8 +9,7 @@ import pytest
 
 from tests.conftest import Database, Person
 from tests.expect import expect_invalid, expect_not_found, expect_unauthorized
-from tests.test_pages import walk
-from tests.todos import Todo, etag, etags, http_of, live_of, trash_of
+from tests.todos import Todo, etag, etags, http_of, live_of, pages_of, trash_of
 
 Act = Callable[[Person | httpx.Client, str], httpx.Response]
 
@@ -149,7 +148,7 @@ def test_no_list_of_todos_has_one_in_the_trash(
 ) -> None:
     owner, live, trashed = mixed
     wanted = [todo for todo in live if completed is None or todo["completed"] is completed]
-    pages = list(walk(owner.http, url))
+    pages = [answer.json() for answer in pages_of(owner.http, url)]
     assert [todo for page in pages for todo in page] == wanted
     assert all(pages), "no page is empty"
     if "limit" in url:
@@ -243,7 +242,7 @@ def places(pages: list[list[Todo]]) -> list[tuple[str, UUID]]:
 @pytest.mark.parametrize("limit", [1, 7, 90])
 def test_pages_of_the_trash_contain_each_todo_once(owner: Person, database: Database, limit: int) -> None:
     add_trash(database, owner, 200 if limit > 1 else 20, ties=7)
-    pages = list(walk(owner.http, f"/api/trash?limit={limit}"))
+    pages = [answer.json() for answer in pages_of(owner.http, f"/api/trash?limit={limit}")]
     met = places(pages)
     assert [time for time, _ in met] == sorted((time for time, _ in met), reverse=True)
     assert len(set(met)) == len(met) == (200 if limit > 1 else 20)
@@ -253,7 +252,7 @@ def test_pages_of_the_trash_contain_each_todo_once(owner: Person, database: Data
 def test_pages_of_the_trash_contain_each_todo_while_it_changes(owner: Person, database: Database) -> None:
     add_trash(database, owner, 300, ties=7)
     others, met = [], []
-    for page in walk(owner.http, "/api/trash?limit=50"):
+    for page in (answer.json() for answer in pages_of(owner.http, "/api/trash?limit=50")):
         met += [todo["title"] for todo in page]
         others.append(owner.trash(owner.create("meanwhile")))
         assert RESTORE(owner, page[0]["id"]).status_code == 200

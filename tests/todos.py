@@ -1,5 +1,6 @@
 """Read the todos of a user as tests compare them, and their ETags."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -44,3 +45,19 @@ def trash_of(me: Person) -> list[Todo]:
 def etags(me: Person) -> list[str]:
     """Return the ETags of a user's lists."""
     return [me.http.get(path).headers["etag"] for path in ("/api/todos", "/api/trash")]
+
+
+def pages_of(http: httpx.Client, path: str) -> Iterator[httpx.Response]:
+    """Follow rel="next" to the last page, and yield the answer of each."""
+    while True:
+        answer = http.get(path)
+        assert answer.status_code == 200, answer.text
+        yield answer
+        if "next" not in answer.links:
+            return
+        path = answer.links["next"]["url"]
+
+
+def walk(http: httpx.Client, path: str) -> list[Todo]:
+    """Return the todos of all pages of a list."""
+    return [todo for answer in pages_of(http, path) for todo in answer.json()]
