@@ -28,7 +28,7 @@ help: ## list the commands
 run: $(READY) ## run the API, with an embedded database and a demo user unless .env has others
 	@exec $(BIN)/python -m dev run
 
-demo: node $(READY) $(EXAMPLE_READY) ## run the example in examples/nextjs, the API and a database; needs Node 22.18
+demo: node $(READY) $(EXAMPLE_READY) ## build and run the app in examples/nextjs, the API and a database; needs Node 22.18
 	@exec $(BIN)/python -m dev demo
 
 token: $(READY) ## print a new token of the demo user
@@ -67,7 +67,7 @@ test-hosts: $(READY) $(HOSTS_READY) ## run the tests in Vercel's and Lambda's ru
 
 # The shell finds the path of Python, because the path of this folder may contain spaces.
 test-browser: node $(READY) $(EXAMPLE_READY) ## run the example in a real browser; needs Node 22.18 and chromium
-	@python="$$(cd $(BIN) && pwd)/python" && cd $(EXAMPLE) && npm run --silent check && \
+	@python="$$(cd $(BIN) && pwd)/python" && cd $(EXAMPLE) && npm run --silent check && npm run --silent test:unit && \
 		PYTHON="$$python" npm run --silent test:browser
 
 test-openapi: node $(OPENAPI_READY) ## check openapi.json with the rules of Redocly; needs Node 22.18
@@ -120,7 +120,7 @@ lock: $(READY) ## pin the packages of requirements*.in with hashes; ARGS=--upgra
 
 clean: ## remove .venv and .local with the embedded database
 	rm -rf .venv .venv-hosts .local $(BETTER_AUTH)/node_modules $(CLIENTS)/node_modules $(OPENAPI)/node_modules \
-		$(EXAMPLE)/node_modules $(EXAMPLE)/.next \
+		$(EXAMPLE)/node_modules $(EXAMPLE)/.next $(EXAMPLE)/.next-* \
 		benchmarks/peers/*/node_modules benchmarks/peers/nextjs/.next
 
 # Messages go to standard error, so that `make token` prints only a token, and `make export` only todos.

@@ -1,18 +1,19 @@
 """Run `make demo`, which starts the app of examples/nextjs, the API, and a PostgreSQL for both."""
 
-import secrets
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 
+from dev.build import EXAMPLE, NEXT, build, output_folder, reserved
+from dev.demo_todos import create_todos
+from dev.demo_user import demo_user, secret_in, sign_in
 from dev.postgres import postgres
 from dev.processes import (
     LOCAL,
-    ROOT,
     Problem,
-    Program,
     check_free,
     port_from,
     read_settings,
@@ -23,7 +24,6 @@ from dev.processes import (
 )
 from dev.reload import ReloadingAPI
 
-EXAMPLE = ROOT / "examples" / "nextjs"
 _READY_TIMEOUT = 90  # seconds, because a development server compiles its first page in this time
 _WEB_STOP_TIMEOUT = 5  # seconds
 
@@ -31,7 +31,9 @@ _WELCOME = """
 The app: {web}
 The API's docs: {api}/docs
 
-Sign up in the app. Ctrl-C stops everything."""
+{advice} Ctrl-C stops everything."""
+_TRY_IT = 'Open {web} and click "Try the demo".'
+_SIGN_UP = "Open {web} and sign up."
 
 
 def run_demo() -> None:
@@ -46,21 +48,60 @@ def run_demo() -> None:
     web_port, api_port = port_from(settings, "WEB_PORT", 3000), port_from(settings, "PORT", 8000)
     if web_port == api_port:
         raise Problem(f"WEB_PORT and PORT are both {web_port}. They must be different.", exit_code=2)
+    next_dev = settings.get("NEXT_DEV") or "false"
+    if next_dev not in ("true", "false"):
+        raise Problem(f"NEXT_DEV must be true or false, not {next_dev!r}.", exit_code=2)
     check_free(web_port, "To use another port, run WEB_PORT=3010 make demo.")
     check_free(api_port, "To use another port, run PORT=8010 make demo.")
-    with demo(LOCAL, settings, web_port=web_port, api_port=api_port) as running_demo:
-        print(_WELCOME.format(web=running_demo.web_origin, api=running_demo.api_origin), flush=True)
+    name = None if next_dev == "true" else "demo"
+    with demo(LOCAL, settings, web_port=web_port, api_port=api_port, name=name) as running_demo:
+        web = running_demo.web_origin
+        advice = (_TRY_IT if running_demo.has_demo_user else _SIGN_UP).format(web=web)
+        print(_WELCOME.format(web=web, api=running_demo.api_origin, advice=advice), flush=True)
         running_demo.watch()
 
 
 class Demo:
     """Control a running demo. Its addresses are for a browser on this computer."""
 
-    def __init__(self, web: Program, web_port: int, api_port: int, settings: Mapping[str, str]) -> None:
+    def __init__(self, node: str, web_port: int, api_port: int, settings: Mapping[str, str]) -> None:
         self.web_origin, self.api_origin = _origin(web_port), _origin(api_port)
         self.database_url = settings["DATABASE_URL"]
-        self._web, self._api_port = web, api_port
+        self.has_demo_user = bool(settings["DEMO_EMAIL"])
+        self._node, self._web_port, self._api_port, self._settings = node, web_port, api_port, settings
         self._api = ReloadingAPI(api_port, settings)
+        self._running_web = ExitStack()
+
+    def start_web(self, name: str | None) -> None:
+        """Start Next.js, and wait until it is ready. If it runs already, stop it before.
+
+        Args:
+            name: the name of the build that it serves. Without one, a development server compiles the pages.
+
+        Raises:
+            Problem: it does not become ready.
+        """
+        self._running_web.close()
+        settings, command = dict(self._settings), "dev"
+        if name:
+            settings["NEXT_DIST_DIR"], command = output_folder(name).name, "start"
+        address = ("--hostname", "127.0.0.1", "--port", str(self._web_port))
+        program = running(
+            "Next.js", (self._node, NEXT, command, *address), EXAMPLE, settings, patience=_WEB_STOP_TIMEOUT
+        )
+        self._web = self._running_web.enter_context(program)
+        # The first request for the keys creates the keys. A development server compiles both pages now.
+        for path in ("/", "/api/auth/jwks"):
+            wait_until_ready(self._web, self._web_port, path, _READY_TIMEOUT)
+
+    def rebuild(self, name: str, **variables: str) -> None:
+        """Build the app with more variables while Next.js runs, and then serve that build at the same address.
+
+        Raises:
+            Problem: the build failed, or it does not become ready.
+        """
+        build(self._node, name, {**self._settings, **variables})
+        self.start_web(name)
 
     def start_api(self) -> None:
         """Start the API, and wait until it is ready.
@@ -74,6 +115,25 @@ class Demo:
         """Stop the API, if it runs. The other programs continue."""
         self._api.stop()
 
+    def stop(self) -> None:
+        """Stop the API and Next.js, if they run."""
+        self._api.stop()
+        self._running_web.close()
+
+    def prepare_demo_user(self) -> None:
+        """Create the demo user, unless there is one, and todos for a user who never had one.
+
+        If this fails, standard error has the reason, and the demo continues without a demo user.
+        """
+        if not self.has_demo_user:
+            return
+        try:
+            token = sign_in(self.web_origin, self._settings["DEMO_EMAIL"], self._settings["DEMO_PASSWORD"])
+            create_todos(self.api_origin, token, datetime.now().astimezone())
+        except Problem as problem:
+            self.has_demo_user = False
+            _say(f"{problem}")
+
     def watch(self) -> None:
         """Wait until a program stops by itself. The API starts again after a crash or a change of its code.
 
@@ -85,31 +145,35 @@ class Demo:
 
 @contextmanager
 def demo(
-    folder: Path, settings: Mapping[str, str], *, web_port: int, api_port: int, production: bool = False
+    folder: Path, settings: Mapping[str, str], *, web_port: int, api_port: int, name: str | None
 ) -> Iterator[Demo]:
     """Run the demo until the block ends.
 
     Args:
-        folder: the folder for the embedded database and the secret.
+        folder: the folder for the embedded database and the secrets.
         settings: the environment of the API and of Next.js. Without DATABASE_URL the database is
             embedded. Settings of another Better Auth are replaced.
         web_port: the port of Next.js.
         api_port: the port of the API.
-        production: whether Next.js serves the output of `next build` instead of compiling pages.
+        name: the name of the build that Next.js serves, which is made if it is missing or older than its
+            sources. Without one, a development server compiles the pages.
 
     Raises:
-        Problem, PostgresError, OSError: a program, a file or a port cannot be used.
+        Problem, PostgresError, OSError: a program, a file or a port cannot be used, or the build failed.
     """
     node = shutil.which("node", path=settings.get("PATH"))
     if node is None:
         raise Problem("Node 22.18 or newer is required. There is no node on the PATH.")
-    if not (EXAMPLE / "node_modules" / ".bin" / "next").exists():
+    if not (EXAMPLE / NEXT).exists():
         raise Problem("Next.js is not installed in examples/nextjs. Run make demo to install it.")
 
     with ExitStack() as stack:
-        settings = {**settings, **_better_auth(folder, settings, _origin(web_port))}
+        settings = {**settings, **_better_auth(folder, settings, _origin(web_port)), **demo_user(folder, settings)}
         settings |= {"API_URL": _origin(api_port), "NEXT_PUBLIC_API_URL": _origin(api_port)}
         settings["NEXT_TELEMETRY_DISABLED"] = "1"
+        if name:
+            stack.enter_context(reserved(name))
+            build(node, name, settings)
         if not settings.get("DATABASE_URL"):
             _say("Starting PostgreSQL ...")
             server = stack.enter_context(postgres(folder / "postgres"))
@@ -118,28 +182,27 @@ def demo(
             url = server.url("demo")
             settings |= {"DATABASE_URL": url, "DATABASE_MIGRATION_URL": url, "MIGRATE_ON_START": "true"}
 
-        _say("Starting Next.js ..." if production else "Starting Next.js, which compiles the first page ...")
-        web = stack.enter_context(_next(node, web_port, settings, production=production))
-        # Next.js starts before the API, because its start creates the tables that the API needs. The
-        # first request for the keys creates the keys. A development server compiles both pages now.
-        for path in ("/", "/api/auth/jwks"):
-            wait_until_ready(web, web_port, path, _READY_TIMEOUT)
+        _say("Starting Next.js ..." if name else "Starting Next.js, which compiles the first page ...")
+        everything = Demo(node, web_port, api_port, settings)
+        stack.callback(everything.stop)
+        # Next.js starts before the API, because its start creates the tables that the API needs.
+        everything.start_web(name)
 
         _say("Starting the API ...")
-        everything = Demo(web, web_port, api_port, settings)
-        stack.callback(everything.stop_api)
         everything.start_api()
+        everything.prepare_demo_user()
         yield everything
 
 
 def _better_auth(folder: Path, settings: Mapping[str, str], origin: str) -> dict[str, str]:
     """Return the settings of a Better Auth with its defaults, for Next.js and for the API.
 
-    All of them are set, because a `.env` may have the settings of another Better Auth.
+    All of them are set, because a `.env` may have the settings of another Better Auth. The secret
+    decrypts the signing keys in the database, so it must stay the same.
     """
     return {
         "BETTER_AUTH_URL": origin,
-        "BETTER_AUTH_SECRET": settings.get("BETTER_AUTH_SECRET") or _secret(folder / "better-auth-secret"),
+        "BETTER_AUTH_SECRET": settings.get("BETTER_AUTH_SECRET") or secret_in(folder / "better-auth-secret"),
         "BETTER_AUTH_JWKS_URL": f"{origin}/api/auth/jwks",
         "BETTER_AUTH_ISSUER": origin,
         "BETTER_AUTH_AUDIENCE": origin,
@@ -148,26 +211,6 @@ def _better_auth(folder: Path, settings: Mapping[str, str], origin: str) -> dict
         "BETTER_AUTH_COLUMN_CASE": "camel",
         "CORS_ORIGINS": origin,
     }
-
-
-def _secret(path: Path) -> str:
-    """Return the secret in a file, and create the file if it is missing.
-
-    The secret decrypts the signing keys in the database, so it must stay the same.
-    """
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.touch(mode=0o600)
-        unfinished.write_text(secrets.token_hex(32))
-        unfinished.replace(path)
-    return path.read_text()
-
-
-def _next(node: str, port: int, settings: Mapping[str, str], *, production: bool) -> AbstractContextManager[Program]:
-    command = (node, "node_modules/.bin/next", "start" if production else "dev")
-    address = ("--hostname", "127.0.0.1", "--port", str(port))
-    return running("Next.js", (*command, *address), EXAMPLE, settings, patience=_WEB_STOP_TIMEOUT)
 
 
 def _origin(port: int) -> str:

@@ -156,7 +156,7 @@ def wait_until_ready(program: Program, port: int, path: str, seconds: float, *ot
     while time.monotonic() < deadline:
         for one in (program, *others):
             one.check()
-        server = HTTPConnection("127.0.0.1", port, timeout=5)
+        server = HTTPConnection("127.0.0.1", port, timeout=30)  # a first page is compiled
         with closing(server), suppress(OSError, HTTPException):
             server.request("GET", path)
             answer = server.getresponse()

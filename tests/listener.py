@@ -97,7 +97,7 @@ def answering(answer: Callable[[BaseHTTPRequestHandler, bytes], Answer | None]) 
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_GET  # noqa: N815  # the name that http.server calls
+        do_POST = do_DELETE = do_GET  # noqa: N815  # the names that http.server calls
 
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the name in http.server
             pass

@@ -1,4 +1,4 @@
-"""Run the client in Python of docs/how-to/sync-a-client.md. `make test-clients` runs the one in TypeScript."""
+"""Run the client in Python of docs/how-to/sync-a-client.md. `make test-clients` runs the one of examples/nextjs."""
 
 import importlib
 import json
@@ -20,6 +20,9 @@ Programs = dict[str, Any]
 
 class Device:
     """Use the client of the page, with a file of its own."""
+
+    per_batch = largest_per_batch = 25
+    trashes_unsent = False
 
     def __init__(self, programs: Programs, origin: str, person: Person, path: Path) -> None:
         self._start: Callable[[], Any] = lambda: programs["offline"].OfflineTodos(
@@ -50,9 +53,10 @@ class Device:
         position: str | None = self._order.between(above, below)
         return position
 
-    def refused(self) -> dict[str, Any]:
+    def refused(self) -> dict[str, str]:
         refused: dict[str, Any] = self.client.state["refused"]
-        return refused
+        assert all(error["loc"][-1] == "title" for errors in refused.values() for error in errors)
+        return {key: " ".join(error["msg"] for error in errors) for key, errors in refused.items()}
 
     def restart(self) -> None:
         self.client = self._start()

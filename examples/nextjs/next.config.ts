@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+
 import type { NextConfig } from "next";
 
 // A development server also prints the address 127.0.0.1, but a session and a token belong to one origin.
@@ -12,10 +14,25 @@ const pagesOfLoopback = {
   permanent: false,
 };
 
+// A page and its scripts know the build that they belong to. Next.js reads this file in several processes,
+// which inherit the variable.
+process.env.NEXT_PUBLIC_BUILD ??= randomUUID();
+
 const config: NextConfig = {
+  distDir: process.env.NEXT_DIST_DIR || ".next", // `make demo` moves a finished build to a folder of its own
   poweredByHeader: false,
   turbopack: { root: import.meta.dirname }, // otherwise Next.js searches the folders above for a lock file
   redirects: async () => (origin ? [pagesOfLoopback] : []),
+  headers: async () => [
+    {
+      source: "/:path*",
+      headers: [
+        { key: "X-Content-Type-Options", value: "nosniff" },
+        // Another site must not show the app in a frame, where a click would be made for it.
+        { key: "Content-Security-Policy", value: "frame-ancestors 'none'" },
+      ],
+    },
+  ],
 };
 
 export default config;

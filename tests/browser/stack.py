@@ -1,22 +1,33 @@
 """Run the example as in production, with its API and database, for tests in another language.
 
 `python -m tests.browser.stack` builds the example, starts all programs, and prints one line of JSON
-with the addresses `web`, `api` and `database`. Then it runs the commands of its standard input,
-`stop api` and `start api`, and answers each with the line `ok`, or `error: ` and the reason. The end
-of the input or SIGTERM stops all programs.
+with the addresses `web`, `api` and `database`. Then it runs the commands of its standard input, and
+answers each with the line `ok`, or `error: ` and the reason:
+
+* `stop api` and `start api`.
+* `rebuild` builds the example again while it is served, with another `NEXT_PUBLIC_BUILD`, so that files
+  differ. Then it serves that build at the same address, as after a deployment.
+
+The end of the input or SIGTERM stops all programs. A build is used again, also by the next process, if
+nothing has changed and its ports are free.
 """
 
 import json
-import secrets
-import shutil
+import socket
 import sys
 import tempfile
+from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from dev.demo import EXAMPLE, Demo, demo
+from dev.build import last_variables
+from dev.demo import Demo, demo
 from dev.postgres import PostgresError
-from dev.processes import Problem, running, stop_on_signals
+from dev.processes import Problem, stop_on_signals
 from tests.live import environment, free_port
+
+BUILD = "test"
+_REBUILDS = count(1)
 
 
 def main() -> None:
@@ -27,11 +38,10 @@ def main() -> None:
     """
     stop_on_signals()
     try:
-        web_port, api_port = free_port(), free_port()
-        build(web_port, api_port)
+        web_port, api_port = ports()
         with (
             tempfile.TemporaryDirectory() as folder,
-            demo(Path(folder), environment(), web_port=web_port, api_port=api_port, production=True) as stack,
+            demo(Path(folder), environment(), web_port=web_port, api_port=api_port, name=BUILD) as stack,
         ):
             say(json.dumps({"web": stack.web_origin, "api": stack.api_origin, "database": stack.database_url}))
             for line in sys.stdin:
@@ -42,25 +52,24 @@ def main() -> None:
         sys.exit(str(error))
 
 
-def build(web_port: int, api_port: int) -> None:
-    """Build the example. Its files for the browser contain the address of the API.
+def ports() -> tuple[int, int]:
+    """Return the ports of Next.js and of the API. A build contains both, so they are those of the last build."""
+    last = last_variables(BUILD)
+    web, api = (urlsplit(last.get(name, "")).port for name in ("BETTER_AUTH_URL", "NEXT_PUBLIC_API_URL"))
+    if web and api and is_free(web) and is_free(api):
+        return web, api
+    return free_port(), free_port()
 
-    Raises:
-        Problem: the build failed. Its output is on standard error.
-    """
-    variables = environment(
-        NEXT_PUBLIC_API_URL=f"http://localhost:{api_port}",
-        BETTER_AUTH_URL=f"http://localhost:{web_port}",
-        BETTER_AUTH_SECRET=secrets.token_hex(32),
-        DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing",
-        NEXT_TELEMETRY_DISABLED="1",
-    )
-    command = ("node", "node_modules/.bin/next", "build")
-    with tempfile.TemporaryFile("w+") as log, running("next build", command, EXAMPLE, variables, output=log) as program:
-        if program.process.wait() != 0:
-            log.seek(0)
-            shutil.copyfileobj(log, sys.stderr)
-            raise Problem("The example could not be built.")
+
+def is_free(port: int) -> bool:
+    """Return whether a program can listen on a port."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection of the last run may linger
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def obey(command: str, stack: Demo) -> None:
@@ -71,6 +80,9 @@ def obey(command: str, stack: Demo) -> None:
                 stack.stop_api()
             case "start api":
                 stack.start_api()
+            case "rebuild":
+                number = next(_REBUILDS)
+                stack.rebuild(f"{BUILD}-{number % 2 + 1}", NEXT_PUBLIC_BUILD=str(number))
             case _:
                 raise Problem(f"The command {command!r} is unknown.")
     except (Problem, OSError) as error:

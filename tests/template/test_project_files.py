@@ -18,9 +18,9 @@ def read(name: str) -> str:
 
 def listed(pattern: str) -> set[str]:
     """Return the folders that have a file, as Dependabot writes them."""
-    made = {"node_modules", ".next"}  # npm and Next.js write packages there
+    made = re.compile(r"(^|/)(node_modules|\.next[^/]*)(/|$)")  # npm and Next.js write packages there
     found = (path.parent.relative_to(ROOT) for path in ROOT.glob(pattern))
-    return {f"/{'' if folder == Path() else folder}" for folder in found if not made & set(folder.parts)}
+    return {f"/{'' if folder == Path() else folder}" for folder in found if not made.search(folder.as_posix())}
 
 
 def test_what_agents_md_names_exists() -> None:

@@ -1,13 +1,16 @@
 "use client";
 
-export default function ErrorPage({ reset }: { error: Error; reset: () => void }) {
+export default function ErrorPage({ retry }: { error: unknown; retry: () => void }) {
   return (
     <main className="narrow">
       <h1>That did not work</h1>
-      <p>The server could not make this page. It may be better in a moment.</p>
-      <button type="button" onClick={reset}>
-        Try again
-      </button>
+      <p>Something in this page is broken. What you changed is kept on this device.</p>
+      <div className="buttons">
+        <button type="button" className="primary" onClick={retry}>
+          Try again
+        </button>
+        <a href="/">Open your todos</a>
+      </div>
     </main>
   );
 }

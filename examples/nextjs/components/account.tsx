@@ -1,62 +1,68 @@
 "use client";
 
-import Link from "next/link";
-import { useActionState, useRef } from "react";
+import { LogOut, Trash2, UserRound } from "lucide-react";
+import { useEffect, useEffectEvent, useState } from "react";
 
-import { authClient } from "@/lib/auth-client";
+import type { User } from "@/lib/device";
+import { signOut } from "@/lib/sign-out";
+import { useLater } from "@/lib/hooks/use-later";
+import { useTodos } from "@/lib/hooks/use-todos";
 
-import { DownloadCsv } from "./download-csv";
-import { Field } from "./field";
+import { Menu } from "./menu";
 
-/** Show the signed-in user, with a menu to print, to download, to sign out, and to delete the account. */
-export function Account({ name, email }: { name: string; email: string }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const [error, deleteAccount, isBusy] = useActionState(async (_: string | undefined, form: FormData) => {
-    const { error } = await authClient.deleteUser({ password: String(form.get("password")) });
-    if (error) return error.message || "The server cannot be reached.";
-    window.location.assign("/sign-up");
-  }, undefined);
+const SEND_PATIENCE = 3_000; // milliseconds; changes are sent first, if that is possible
 
-  async function signOut(): Promise<void> {
-    await authClient.signOut();
-    window.location.assign("/sign-in");
+/** Show the user, with a menu to sign out and to delete the account. */
+export function Account({ user }: { user: User }) {
+  const { status, say, syncNow } = useTodos();
+  const later = useLater();
+  const [dialog, setDialog] = useState<"sign-out" | "delete">();
+  const [isLeaving, setIsLeaving] = useState(false);
+  // While the device's todos are being loaded, nobody knows whether it has changes.
+  const hasUnsent = status.unsent > 0 || status.state === "starting";
+
+  async function signOutNow(): Promise<void> {
+    setIsLeaving(false);
+    const reason = await signOut(user, { keepTodos: hasUnsent });
+    if (reason) say(reason);
   }
+  const leave = useEffectEvent(signOutNow);
+
+  useEffect(() => {
+    if (!isLeaving) return;
+    if (!hasUnsent) {
+      void leave();
+      return;
+    }
+    syncNow();
+    const timer = setTimeout(() => {
+      setIsLeaving(false);
+      setDialog("sign-out");
+    }, SEND_PATIENCE);
+    return () => clearTimeout(timer);
+  }, [isLeaving, hasUnsent, syncNow]);
 
   return (
     <>
-      <button type="button" className="name" popoverTarget="account" aria-label={`Account of ${name}`}>
-        {name}
-      </button>
-      <div id="account" popover="auto" className="menu">
-        <p>{email}</p>
-        <Link href="/print" prefetch={false}>
-          Print
-        </Link>
-        <DownloadCsv />
-        <button type="button" onClick={() => void signOut()}>
-          Sign out
-        </button>
-        <button type="button" className="danger" onClick={() => dialog.current?.showModal()}>
-          Delete account…
-        </button>
-      </div>
-      <dialog ref={dialog} aria-labelledby="delete-account">
-        <form action={deleteAccount}>
-          <h2 id="delete-account">Delete your account?</h2>
-          <p>Your todos are deleted with it. This cannot be undone.</p>
-          <Field label="Your password" error={error}>
-            {(control) => <input {...control} name="password" type="password" autoComplete="current-password" required />}
-          </Field>
-          <div className="buttons">
-            <button type="button" onClick={() => dialog.current?.close()}>
-              Keep it
-            </button>
-            <button type="submit" className="danger" disabled={isBusy}>
-              Delete account
-            </button>
-          </div>
-        </form>
-      </dialog>
+      <Menu
+        label={`Account of ${user.name}`}
+        items={[
+          { text: "Sign out", icon: LogOut, act: () => setIsLeaving(true) },
+          { text: "Delete account…", icon: Trash2, isDanger: true, act: () => setDialog("delete") },
+        ]}
+      >
+        <UserRound aria-hidden />
+      </Menu>
+      {later && dialog === "sign-out" && (
+        <later.Confirm
+          title="Sign out?"
+          text={`${status.unsent === 1 ? "1 change is" : `${status.unsent} changes are`} not saved yet. What is not saved stays on this device until you sign in again.`}
+          action="Sign out"
+          onConfirm={() => void signOutNow()}
+          onClose={() => setDialog(undefined)}
+        />
+      )}
+      {later && dialog === "delete" && <later.DeleteAccount user={user} onClose={() => setDialog(undefined)} />}
     </>
   );
 }

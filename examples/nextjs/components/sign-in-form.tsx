@@ -1,105 +1,95 @@
 "use client";
 
-import { type ReactNode, useActionState } from "react";
+import { type ComponentProps, type FormEvent, useEffect, useRef, useState } from "react";
 
-import { authClient } from "@/lib/auth-client";
+import { deleteDatabases, rememberTimeZone } from "@/lib/device";
+import { startServiceWorker } from "@/lib/hooks/service-worker";
+import type { SignInPage } from "@/lib/server/sign-in";
+import { type FieldName, SIGN_IN_ERRORS, type SignInCode, type SignInError, signInError } from "@/lib/sign-in-errors";
+import { useIsOffline } from "@/lib/hooks/use-is-offline";
 
 import { Field } from "./field";
 
-type AuthError = { code?: string | undefined; message?: string | undefined; status: number };
-type Refusal = { code: string; message: string; email: string; name: string };
-
-export function SignInForm() {
-  const [refusal, signIn, isBusy] = useActionState(async (_: Refusal | null, form: FormData) => {
-    const { name, email, password } = read(form);
-    const { error } = await authClient.signIn.email({ email, password });
-    return enter(error, name, email);
-  }, null);
-  return (
-    <AuthForm action={signIn} isBusy={isBusy} refusal={refusal} button="Sign in">
-      <Email refusal={refusal} />
-      <Password refusal={refusal} autoComplete="current-password" />
-    </AuthForm>
-  );
-}
-
-export function SignUpForm() {
-  const [refusal, signUp, isBusy] = useActionState(async (_: Refusal | null, form: FormData) => {
-    const { name, email, password } = read(form);
-    const { error } = await authClient.signUp.email({ name, email, password });
-    return enter(error, name, email);
-  }, null);
-  return (
-    <AuthForm action={signUp} isBusy={isBusy} refusal={refusal} button="Make an account">
-      <Field label="Name" error={undefined}>
-        {(control) => <input {...control} name="name" autoComplete="name" defaultValue={refusal?.name} required />}
-      </Field>
-      <Email refusal={refusal} />
-      <Password refusal={refusal} autoComplete="new-password" />
-    </AuthForm>
-  );
-}
-
-function read(form: FormData): { name: string; email: string; password: string } {
-  const text = (name: string) => String(form.get(name) ?? "");
-  return { name: text("name"), email: text("email"), password: text("password") };
-}
-
-/** Open the app, or return the error. This loads a new page, so that no data of an earlier user stays in memory. */
-function enter(error: AuthError | null, name: string, email: string): Refusal | null {
-  if (!error) {
-    window.location.assign("/");
-    return null;
-  }
-  const message = error.status === 429 ? "Too many attempts. Wait a little." : error.message || "The server cannot be reached.";
-  return { code: error.code ?? "", message, name, email };
-}
-
-/** Return Better Auth's error if its code names this field. */
-function errorOf(field: "email" | "password", refusal: Refusal | null): string | undefined {
-  if (!refusal || refusal.code.includes("EMAIL_OR_PASSWORD")) return undefined; // this code does not name one of them
-  return refusal.code.includes(field.toUpperCase()) ? refusal.message : undefined;
-}
-
-function Email({ refusal }: { refusal: Refusal | null }) {
-  return (
-    <Field label="Email" error={errorOf("email", refusal)}>
-      {(control) => (
-        <input {...control} name="email" type="email" autoComplete="email" defaultValue={refusal?.email} required />
-      )}
-    </Field>
-  );
-}
-
-function Password({ refusal, autoComplete }: { refusal: Refusal | null; autoComplete: string }) {
-  return (
-    <Field label="Password" error={errorOf("password", refusal)}>
-      {(control) => <input {...control} name="password" type="password" autoComplete={autoComplete} required />}
-    </Field>
-  );
-}
-
-type FormProps = {
-  action: (form: FormData) => void;
-  isBusy: boolean;
-  refusal: Refusal | null;
-  button: string;
-  children: ReactNode;
+type Props = {
+  page: SignInPage;
+  /** The code of an error in the page's address. */
+  error: unknown;
+  /** What the user typed before the error. */
+  typed: { name?: string; email?: string };
+  /** A todo that the user typed before the session was over. */
+  title: unknown;
 };
 
-function AuthForm({ action, isBusy, refusal, button, children }: FormProps) {
-  const isAboutField = errorOf("email", refusal) ?? errorOf("password", refusal);
+/**
+ * The form for signing in and for making an account. Without JavaScript the server answers it with a page.
+ * With JavaScript it shows errors in place, and all that was typed stays.
+ */
+export function SignInForm({ page, error: code, typed, title }: Props) {
+  const [error, setError] = useState<SignInError | undefined>(signInError(code));
+  const [isBusy, setIsBusy] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  const isOffline = useIsOffline();
+  const isSignUp = page === "/sign-up";
+
+  // The field with the error has the focus, also when the server made the page with the error.
+  useEffect(() => {
+    if (error?.field) form.current?.querySelector<HTMLElement>(`[name=${error.field}]`)?.focus();
+  }, [error]);
+
+  useEffect(() => {
+    rememberTimeZone();
+    startServiceWorker();
+    void deleteDatabases();
+  }, []);
+
+  async function submit(event: FormEvent<HTMLFormElement>): Promise<void> {
+    event.preventDefault();
+    if (isBusy) return;
+    setIsBusy(true);
+    setError(undefined);
+    const result = await send(event.currentTarget);
+    // This loads a new page, so that no data of an earlier user stays in memory.
+    if ("next" in result) return window.location.assign(result.next);
+    setError(SIGN_IN_ERRORS[result.error]);
+    setIsBusy(false);
+  }
+
+  function field(name: FieldName, label: string, input: ComponentProps<"input">, hint?: string) {
+    return (
+      <Field label={label} error={error?.field === name ? error.text : undefined} hint={hint}>
+        {(control) => <input {...control} {...input} name={name} required />}
+      </Field>
+    );
+  }
+
   return (
-    <form action={action}>
-      {refusal && !isAboutField && (
+    <form ref={form} method="post" action={`${page}/submit`} onSubmit={(event) => void submit(event)}>
+      {error && !error.field && (
         <p className="error" role="alert">
-          {refusal.message}
+          {error.text}
         </p>
       )}
-      {children}
-      <button className="primary" type="submit" disabled={isBusy}>
-        {button}
+      {isOffline && error?.text !== SIGN_IN_ERRORS.offline.text && <p role="status">{SIGN_IN_ERRORS.offline.text}</p>}
+      {isSignUp && field("name", "Name", { autoComplete: "name", defaultValue: typed.name })}
+      {field("email", "Email", { type: "email", autoComplete: "username", defaultValue: typed.email })}
+      {isSignUp
+        ? field("password", "Password", { type: "password", autoComplete: "new-password" }, "At least 8 characters.")
+        : field("password", "Password", { type: "password", autoComplete: "current-password" })}
+      {typeof title === "string" && <input type="hidden" name="title" value={title} />}
+      <button className="primary" type="submit" aria-disabled={isBusy}>
+        {isSignUp ? "Make an account" : "Sign in"}
       </button>
     </form>
   );
+}
+
+async function send(form: HTMLFormElement): Promise<{ next: string } | { error: SignInCode }> {
+  // A form of text fields is a record of texts.
+  const body = new URLSearchParams(new FormData(form) as unknown as Record<string, string>);
+  try {
+    const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
+    return await answer.json();
+  } catch {
+    return { error: navigator.onLine ? "unreachable" : "offline" };
+  }
 }

@@ -1,22 +1,33 @@
 import type { Metadata } from "next";
-import Link from "next/link";
+import { cookies } from "next/headers";
 import { redirect } from "next/navigation";
 
 import { SignInForm } from "@/components/sign-in-form";
-import { getSession } from "@/lib/session";
+import { getSession } from "@/lib/server/session";
+import { appAfterSignIn } from "@/lib/server/sign-in";
+import { typedBefore } from "@/lib/server/typed";
 
 export const metadata: Metadata = { title: "Sign in – Todos" };
 
 export default async function Page({ searchParams }: PageProps<"/sign-in">) {
-  const { over } = await searchParams;
-  if (over === undefined && (await getSession())) redirect("/");
+  const { over, deleted, error, title } = await searchParams;
+  // A database that is down must not hide the form, which then reports it.
+  const session = over === undefined && (await getSession().catch(() => null));
+  if (session) redirect(appAfterSignIn());
+  const hasDemo = Boolean(process.env.DEMO_EMAIL && process.env.DEMO_PASSWORD);
   return (
     <main className="narrow">
       <h1>Sign in</h1>
       {over !== undefined && <p role="status">Your session is over. Sign in to go on.</p>}
-      <SignInForm />
+      {deleted !== undefined && <p role="status">Your account and your todos are deleted.</p>}
+      <SignInForm page="/sign-in" error={error} typed={typedBefore(await cookies())} title={title} />
+      {hasDemo && (
+        <form method="post" action="/sign-in/demo">
+          <button type="submit" className="secondary">Try the demo</button>
+        </form>
+      )}
       <p>
-        New here? <Link href="/sign-up">Make an account</Link>
+        New here? <a href="/sign-up">Make an account</a>
       </p>
     </main>
   );

@@ -1,20 +1,23 @@
 import type { Metadata } from "next";
-import Link from "next/link";
+import { cookies } from "next/headers";
 import { redirect } from "next/navigation";
 
-import { SignUpForm } from "@/components/sign-in-form";
-import { getSession } from "@/lib/session";
+import { SignInForm } from "@/components/sign-in-form";
+import { getSession } from "@/lib/server/session";
+import { appAfterSignIn } from "@/lib/server/sign-in";
+import { typedBefore } from "@/lib/server/typed";
 
 export const metadata: Metadata = { title: "Make an account – Todos" };
 
-export default async function Page() {
-  if (await getSession()) redirect("/");
+export default async function Page({ searchParams }: PageProps<"/sign-up">) {
+  const { error, title } = await searchParams;
+  if (await getSession().catch(() => null)) redirect(appAfterSignIn());
   return (
     <main className="narrow">
       <h1>Make an account</h1>
-      <SignUpForm />
+      <SignInForm page="/sign-up" error={error} typed={typedBefore(await cookies())} title={title} />
       <p>
-        Have one already? <Link href="/sign-in">Sign in</Link>
+        Have one already? <a href="/sign-in">Sign in</a>
       </p>
     </main>
   );

@@ -1,0 +1,3 @@
+import { answerDemo } from "@/lib/server/sign-in";
+
+export const POST = (request: Request) => answerDemo(request);
