@@ -54,7 +54,7 @@ async function sync(): Promise<void> {
   if (status.state !== "idle") fail(`${reason} ${file} has what is not sent yet, todos: ${status.unsent}.`);
 }
 
-/** Print a line. Control characters of a title would give the terminal commands. */
+/** Print a line. Control characters of a title would be commands for the terminal. */
 function print(line: string): void {
   console.log(line.replace(/\p{Cc}/gu, "\ufffd"));
 }

@@ -7,7 +7,7 @@ import { parseView } from "@/lib/views";
 
 type Props = PageProps<"/">;
 
-// There is no loading.tsx here: without JavaScript the browser would show it for ever.
+// There is no loading.tsx here: without JavaScript a browser would never replace it.
 export default async function Page({ searchParams }: Props) {
   const params = await paramsOf(searchParams);
   const title = params.get("title");

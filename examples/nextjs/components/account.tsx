@@ -14,7 +14,7 @@ const SEND_PATIENCE = 3_000; // milliseconds; changes are sent first, if that is
 
 /** Show the user, with a menu to sign out and to delete the account. */
 export function Account({ user }: { user: User }) {
-  const { status, say, syncNow } = useTodos();
+  const { status, announce, syncNow } = useTodos();
   const later = useLater();
   const [dialog, setDialog] = useState<"sign-out" | "delete">();
   const [isLeaving, setIsLeaving] = useState(false);
@@ -24,7 +24,7 @@ export function Account({ user }: { user: User }) {
   async function signOutNow(): Promise<void> {
     setIsLeaving(false);
     const reason = await signOut(user, { keepTodos: hasUnsent });
-    if (reason) say(reason);
+    if (reason) announce(reason);
   }
   const leave = useEffectEvent(signOutNow);
 

@@ -27,7 +27,7 @@ import { counts, listOf, nameOf, tagsOf, urlOf, type View } from "@/lib/views";
 import type { Notice, Shown, Todo } from "@/sync/types";
 
 type Props = {
-  /** Undefined in the shell, until the device says who its user is. */
+  /** Undefined in the shell, until the user of the device is known. */
   user?: User | undefined;
   /** The first todos of the view. Undefined if the server could not read them. */
   initial?: Todo[] | undefined;
@@ -105,12 +105,12 @@ function Screen({ user, isListed, today: serverToday, search }: ScreenProps) {
     restore: (todo) => todos.act(restore([todo])),
     purge: (todo) => setAsked([todo]),
     move(todo, index) {
-      if (!canMove) return todos.say("Sort “By hand” to move todos.");
+      if (!canMove) return todos.announce("Sort “By hand” to move todos.");
       const action = index < 0 || index >= list.length ? undefined : move(list, todo.id, index);
-      if (!action) return todos.say(`“${todo.title}” is ${index < 0 ? "at the top" : "at the bottom"} of the list.`);
+      if (!action) return todos.announce(`“${todo.title}” is ${index < 0 ? "at the top" : "at the bottom"} of the list.`);
       todos.act(action);
     },
-    explainMove: (todo) => todos.say(`Press ↑ or ↓ to move “${todo.title}”, or drag it.`),
+    explainMove: (todo) => todos.announce(`Press ↑ or ↓ to move “${todo.title}”, or drag it.`),
   };
 
   /** Do something with the todo that has the focus. */

@@ -109,7 +109,7 @@ function Rows({ head, rows }: { head: [string, string]; rows: [ReactNode, string
   );
 }
 
-/** Offer to install the app, or say how. */
+/** Offer to install the app, or explain how. */
 function Install() {
   const event = useInstallEvent();
   if (matchMedia("(display-mode: standalone)").matches) return null;

@@ -40,9 +40,9 @@ export function MoreMenu({ view, list, onHelp }: Props) {
 
   /** Save a file with all todos. Those that this device does not have yet would be missing in it. */
   function save(name: string, type: string, write: "toCsv" | "toJsonLines", all: readonly Shown[]): void {
-    if (!todos.status.isComplete || !later) return todos.say("The todos are still loading. Try again in a moment.");
+    if (!todos.status.isComplete || !later) return todos.announce("The todos are still loading. Try again in a moment.");
     later.download(name, later[write]([...all]), type);
-    todos.say(`Saved ${name}.`);
+    todos.announce(`Saved ${name}.`);
   }
 
   const openTodos = list.filter((todo) => !todo.completed);

@@ -98,7 +98,7 @@ export function deleteTag(all: readonly Shown[], name: string): Action {
   return { edits, text: `Deleted the tag “${name}”.` };
 }
 
-/** Return what a sentence says about todos: the title of one, or their number. */
+/** Return todos as a sentence names them: the title of one, or their number. */
 function named(todos: readonly { title: string }[]): string {
   const [first] = todos;
   return todos.length === 1 && first ? `“${first.title}”` : `${todos.length.toLocaleString("en")} todos`;

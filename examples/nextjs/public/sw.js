@@ -44,7 +44,7 @@ async function open(request, url) {
   try {
     return await fetch(request);
   } catch (error) {
-    const kept = await keptPage("/sign-in"); // it says that there is no connection
+    const kept = await keptPage("/sign-in"); // it reports that there is no connection
     if (kept) return kept;
     throw error;
   }

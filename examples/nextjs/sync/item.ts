@@ -25,7 +25,7 @@ export type Operation =
   | { kind: "delete"; id: string; base?: number }
   | { kind: "purge"; id: string; version: number };
 
-/** A todo after an answer, or undefined if it is gone, and what the user must be told. */
+/** A todo after an answer, or undefined if it is gone, and the notices for the user. */
 export type Outcome = { item: Item | undefined; notices: Notice[] };
 
 /** The fields of a todo that a put does not send back. It sends all others, also those that a copy adds. */
@@ -129,7 +129,7 @@ export function isSent({ sent = [] }: Item, content: Content): boolean {
 
 /**
  * Return a todo after the API returned it. The edits of this device remain, field by field. A field that
- * another device changed too has the value of this one, because it syncs last, and the user is told.
+ * another device changed too has the value of this one, because it syncs last, and a notice has the other value.
  */
 export function received(item: Item | undefined, todo: Todo): Outcome {
   if (!item || Object.keys(item.edits).length === 0) {
@@ -145,7 +145,7 @@ export function received(item: Item | undefined, todo: Todo): Outcome {
     const isTheirs = !isOurs && !same(name, todo[name], (arrived ?? server)?.[name]);
     const isReplaced = isTheirs && arrived && same(name, edits[name], arrived[name]);
     if (isTheirs && name !== "position" && !same(name, edits[name], todo[name])) {
-      // It seems that the API had ours before another device changed it. The user is told in case it had not.
+      // It seems that the API had ours before another device changed it. The notice is for the case that it had not.
       const other = (isReplaced ? edits : todo)[name] as Fields[keyof Fields];
       notices.push({ key: `${id} ${todo.version} ${name}`, id, kind: "conflict", title, field: name, theirs: other });
     }

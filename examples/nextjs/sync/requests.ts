@@ -44,7 +44,7 @@ export type Result = { id: string; status: number; version: number | null; curre
 
 export const MAX_ITEMS = 500;
 export const MAX_BYTES = 900_000; // the API accepts 1 MiB
-export const RETRY_AFTER = 5; // seconds, if the API does not say it
+export const RETRY_AFTER = 5; // seconds, if the answer has no Retry-After
 const LONGEST_RETRY_AFTER = 3600; // seconds; a timer of a browser ends at once if it is set for more than 24 days
 const TIMEOUT = 30_000; // milliseconds; a network may accept a request and never answer
 

@@ -50,7 +50,7 @@ export type Shown = Fields & {
   problem?: string;
 };
 
-/** What the user must be told about a todo that was changed on another device too. */
+/** A notice for the user about a todo that was changed on another device too. */
 export type Notice = {
   key: string;
   id: string;

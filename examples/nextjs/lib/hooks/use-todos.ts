@@ -38,7 +38,7 @@ function useActions(client: TodoClient) {
   const undos = useRef<Undo[]>([]);
   const [done, setDone] = useState<Done>();
 
-  const say = useCallback((text: string, canUndo = false, show?: string) => {
+  const announce = useCallback((text: string, canUndo = false, show?: string) => {
     setDone((last) => ({ key: (last?.key ?? 0) + 1, text, canUndo, show }));
   }, []);
 
@@ -52,20 +52,20 @@ function useActions(client: TodoClient) {
       } else if (canUndo) {
         undos.current = [...undos.current.slice(1 - MAX_UNDOS), { edits: new Map(before), text, merge }];
       }
-      if (text) say(text, canUndo, show);
+      if (text) announce(text, canUndo, show);
     },
-    [client, say],
+    [client, announce],
   );
 
   const undo = useCallback(() => {
     const last = undos.current.pop();
-    if (!last) return say("There is nothing to undo.");
+    if (!last) return announce("There is nothing to undo.");
     // A part of a todo that is gone for good would be a todo without a title.
     const edits = new Map([...last.edits].filter(([id, changes]) => client.get(id) || "created_at" in changes));
-    if (edits.size === 0) return say("It cannot be undone, because the todo was deleted for good.");
+    if (edits.size === 0) return announce("It cannot be undone, because the todo was deleted for good.");
     void client.edit(edits);
-    say(last.text ? `Undone: ${last.text}` : "Undone.");
-  }, [client, say]);
+    announce(last.text ? `Undone: ${last.text}` : "Undone.");
+  }, [client, announce]);
 
   const acceptTheirs = useCallback(
     ({ key, id, field, theirs }: Notice) => {
@@ -79,8 +79,8 @@ function useActions(client: TodoClient) {
   const dismissDone = useCallback(() => setDone(undefined), []);
   const syncNow = useCallback(() => void client.sync(), [client]);
   return useMemo(
-    () => ({ done, act, undo, say, dismiss, acceptTheirs, dismissDone, syncNow }),
-    [done, act, undo, say, dismiss, acceptTheirs, dismissDone, syncNow],
+    () => ({ done, act, undo, announce, dismiss, acceptTheirs, dismissDone, syncNow }),
+    [done, act, undo, announce, dismiss, acceptTheirs, dismissDone, syncNow],
   );
 }
 

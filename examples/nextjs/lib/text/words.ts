@@ -1,16 +1,16 @@
-/** Find words in a title that say when a todo is due, which tags it has, and how important it is. */
+/** Find words in a title for its due date, its tags and its priority. */
 
 import type { Priority } from "../../sync/types.ts";
 import { addDays, addMonths, dateOf, nextWeek, partsOf, today, weekdayOf } from "./dates.ts";
 import { length, MAX_TAG, MAX_TAGS } from "./lines.ts";
 
-/** What words of a title say about the todo, and the title without them. */
+/** The fields that words of a title name, and the title without these words. */
 export type Found = { rest: string; due?: string; tags?: string[]; priority?: Priority };
 
 const MAX_LENGTH = 1000; // UTF-16 units of a title in which words are searched
 
 /**
- * Return what words of a title say about the todo, or undefined if they say nothing or are the whole title.
+ * Return the fields that words of a title name, or undefined if there are none or they are the whole title.
  *
  * It finds "tomorrow 9:00", "on Monday", "in 3 days", "24 Dec", "24.12.", "2026-12-24", "at 9", "9am", "#home" and
  * "!high". The app offers the result and does not apply it by itself, because a title may mean something else. A

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { SignedOut } from "../../sync/client.ts";
 import { MemoryStore } from "../../sync/store.ts";
-import { add, addMany, answer, clientOf, device, edit, FakeApi, noticesOf, synced, tokenOf } from "./fake-api.mjs";
+import { add, addMany, answer, clientOf, device, deviceWith, edit, FakeApi, noticesOf, synced, tokenOf } from "./fake-api.mjs";
 
 /** @typedef {import("../../sync/store.ts").Change} Change */
 
@@ -33,10 +33,7 @@ class FailingStore extends MemoryStore {
 // --- Edits and answers that cross
 
 test("a todo that is restored while its deletion is sent stays in the list", TIMEOUT, async (t) => {
-  const api = new FakeApi();
-  const client = await device(t, api);
-  const id = await add(client, { title: "Milk" });
-  await synced(client);
+  const { api, client, id } = await deviceWith(t, { title: "Milk" });
   await edit(client, id, { place: "trash" });
   api.once("/batch", (_, go) => {
     void edit(client, id, { place: "list" });
@@ -48,10 +45,7 @@ test("a todo that is restored while its deletion is sent stays in the list", TIM
 });
 
 test("a todo that is restored after the answer to its deletion was lost stays in the list", TIMEOUT, async (t) => {
-  const api = new FakeApi();
-  const client = await device(t, api);
-  const id = await add(client, { title: "Milk" });
-  await synced(client);
+  const { api, client, id } = await deviceWith(t, { title: "Milk" });
   await edit(client, id, { place: "trash" });
   api.lose("/batch");
   await client.sync();
@@ -111,10 +105,7 @@ test("a todo is deleted again after the answer to its restore was lost", TIMEOUT
 });
 
 test("a todo that was changed and deleted here, and deleted elsewhere, stays in the trash", TIMEOUT, async (t) => {
-  const api = new FakeApi();
-  const client = await device(t, api);
-  const id = await add(client, { title: "Milk" });
-  await synced(client);
+  const { api, client, id } = await deviceWith(t, { title: "Milk" });
   await edit(client, id, { title: "Bread" });
   await edit(client, id, { place: "trash" });
   api.put(id, { deleted_at: "2026-01-03T00:00:00Z" });
@@ -153,10 +144,7 @@ test("a restored todo that was deleted for good elsewhere comes back with a noti
 });
 
 test("what is typed into a todo that another device has just deleted for good is kept, as a whole todo", TIMEOUT, async (t) => {
-  const api = new FakeApi();
-  const client = await device(t, api);
-  const id = await add(client, { title: "Milk", tags: ["shop"] });
-  await synced(client);
+  const { api, client, id } = await deviceWith(t, { title: "Milk", tags: ["shop"] });
   api.purge(id);
   await synced(client);
   assert.equal(client.get(id), undefined);
@@ -170,10 +158,7 @@ test("what is typed into a todo that another device has just deleted for good is
 });
 
 test("a put that was refused with 412 is not taken for one that has arrived", TIMEOUT, async (t) => {
-  const api = new FakeApi();
-  const client = await device(t, api);
-  const id = await add(client, { title: "Milk" });
-  await synced(client);
+  const { api, client, id } = await deviceWith(t, { title: "Milk" });
   await edit(client, id, { title: "ours", completed: true });
   api.once("/batch", (_, go) => {
     api.put(id, { title: "theirs", completed: true });
@@ -185,10 +170,7 @@ test("a put that was refused with 412 is not taken for one that has arrived", TI
 });
 
 test("a text that may have been replaced after a lost answer is in a notice", TIMEOUT, async (t) => {
-  const api = new FakeApi();
-  const client = await device(t, api);
-  const id = await add(client, { title: "Milk" });
-  await synced(client);
+  const { api, client, id } = await deviceWith(t, { title: "Milk" });
   await edit(client, id, { title: "ours", completed: true });
   // The put has not arrived. Another device changes the same fields, and completes the todo as well.
   api.once("/batch", () => {
@@ -639,10 +621,7 @@ test("25 todos that the API cannot store do not delay the others", TIMEOUT, asyn
 });
 
 test("a change that is returned late does not replace a newer one", TIMEOUT, async (t) => {
-  const api = new FakeApi();
-  const client = await device(t, api);
-  const id = await add(client, { title: "first" });
-  await synced(client);
+  const { api, client, id } = await deviceWith(t, { title: "first" });
   const older = { ...api.todos.get(id) };
   api.put(id, { title: "second" });
   await synced(client);
@@ -882,10 +861,7 @@ for (const [name, fault] of /** @type {[string, import("./fake-api.mjs").Fault][
 }
 
 test("a todo that is 412 without end waits for the next sync", TIMEOUT, async (t) => {
-  const api = new FakeApi();
-  const client = await device(t, api);
-  const id = await add(client, { title: "Milk" });
-  await synced(client);
+  const { api, client, id } = await deviceWith(t, { title: "Milk" });
   await edit(client, id, { title: "Oat milk" });
   api.faults.push(({ path }) => {
     assert(api.requests.length < 100, "too many requests");

@@ -194,6 +194,20 @@ export function edit(client, id, edits) {
   return client.edit(new Map([[id, edits]]));
 }
 
+/**
+ * Return an API, and a client of it with one todo that both have.
+ *
+ * @param {import("node:test").TestContext} t
+ * @param {Edits} edits
+ */
+export async function deviceWith(t, edits) {
+  const api = new FakeApi();
+  const client = await device(t, api);
+  const id = await add(client, edits);
+  await synced(client);
+  return { api, client, id };
+}
+
 /** Create a todo, and return its id. @param {TodoClient} client @param {Edits} edits */
 export async function add(client, edits) {
   const id = randomUUID();
