@@ -15,12 +15,14 @@ OPENAPI := tests/openapi
 OPENAPI_READY := $(OPENAPI)/node_modules/.installed
 HOSTS := tests/hosts
 HOSTS_READY := .venv-hosts/.installed
+ON_VERCEL := tests/vercel
+ON_VERCEL_READY := $(ON_VERCEL)/node_modules/.installed
 BENCHES := bench-cold bench-growth bench-clients bench-memory
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo token export import test coverage test-better-auth test-clients test-neon test-hosts test-browser test-openapi node migrate sweep reset-sync migration openapi check format lock clean bench $(BENCHES)
+.PHONY: help run demo token export import test coverage test-better-auth test-clients test-neon test-hosts test-vercel test-browser test-openapi node migrate sweep reset-sync migration openapi check format lock clean bench $(BENCHES)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -65,10 +67,13 @@ test-neon: $(READY) ## run the tests against PgBouncer and PostgreSQL with TLS; 
 test-hosts: $(READY) $(HOSTS_READY) ## run the tests in Vercel's and Lambda's runtimes; needs Python 3.12
 	@$(BIN)/python -m pytest $(HOSTS) $(ARGS)
 
+test-vercel: node $(READY) $(HOSTS_READY) $(ON_VERCEL_READY) $(EXAMPLE_READY) ## run both services as one Vercel project, without an account; needs Node 22.18 and Python 3.12
+	@$(BIN)/python -m pytest $(ON_VERCEL) $(ARGS)
+
 # The shell finds the path of Python, because the path of this folder may contain spaces.
 test-browser: node $(READY) $(EXAMPLE_READY) ## run the example in a real browser; needs Node 22.18 and chromium
 	@python="$$(cd $(BIN) && pwd)/python" && cd $(EXAMPLE) && npm run --silent check && npm run --silent test:unit && \
-		PYTHON="$$python" npm run --silent test:browser
+		PYTHON="$$python" npm run --silent test:browser && PYTHON="$$python" npm run --silent test:two-origins
 
 test-openapi: node $(OPENAPI_READY) ## check openapi.json with the rules of Redocly; needs Node 22.18
 	@cd $(OPENAPI) && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
@@ -120,6 +125,7 @@ lock: $(READY) ## pin the packages of requirements*.in with hashes; ARGS=--upgra
 
 clean: ## remove .venv and .local with the embedded database
 	rm -rf .venv .venv-hosts .local $(BETTER_AUTH)/node_modules $(CLIENTS)/node_modules $(OPENAPI)/node_modules \
+		$(ON_VERCEL)/node_modules \
 		$(EXAMPLE)/node_modules $(EXAMPLE)/.next $(EXAMPLE)/.next-* \
 		benchmarks/peers/*/node_modules benchmarks/peers/nextjs/.next
 
@@ -161,6 +167,12 @@ $(EXAMPLE_READY): $(EXAMPLE)/package-lock.json | node
 $(OPENAPI_READY): $(OPENAPI)/package-lock.json | node
 	@echo "Installing Redocly's linter into $(OPENAPI)/node_modules (once, about 10 s) ..." >&2
 	@npm --prefix $(OPENAPI) ci --loglevel=error >&2
+	@touch $@
+
+# The lock file has the CLI's program for one platform only, which npm ci would refuse.
+$(ON_VERCEL_READY): $(ON_VERCEL)/package-lock.json | node
+	@echo "Installing Vercel's CLI into $(ON_VERCEL)/node_modules (once, about 30 s, 360 MB) ..." >&2
+	@npm --prefix $(ON_VERCEL) install --no-save --loglevel=error >&2
 	@touch $@
 
 # This environment has the packages of requirements.txt and the runtimes of hosts, and no packages for

@@ -1,12 +1,13 @@
 """Read the settings. No other module of the app reads the environment.
 
-Values come from the environment first, then from `.env`. A wrong or missing value ends the process
-at import, with a line for each problem. A deployment then fails when it starts, and not at its first
-request.
+Values come from the environment first, then from `.env`, then from the variables of Vercel and of Neon's
+integration. A wrong or missing value ends the process at import, with a line for each problem. A
+deployment then fails when it starts, and not at its first request.
 """
 
 import os
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any, Literal, Self
 
@@ -92,6 +93,54 @@ def _origins(value: str) -> list[str]:
     return [_origin(HttpUrl(item)) if _WEB_ORIGIN.fullmatch(item) else item for item in items]
 
 
+def _origins_on_vercel(given: Mapping[str, str]) -> list[str]:
+    """Return the origins of the Next.js app of this deployment. The first one is Better Auth's.
+
+    It is the project's domain in production, and the address of the branch in a preview. Users may open the other
+    addresses, too. `vercel dev` has the port 3000 by default. The app derives the same, see
+    examples/nextjs/lib/server/origins.ts.
+    """
+    if given.get("VERCEL_ENV") == "development":
+        return [f"http://{given.get('VERCEL_URL', 'localhost:3000')}"]
+    names = ["VERCEL_BRANCH_URL", "VERCEL_URL"]
+    if given.get("VERCEL_ENV") == "production":
+        names.insert(0, "VERCEL_PROJECT_PRODUCTION_URL")
+    return list(dict.fromkeys(f"https://{given[name]}" for name in names if name in given))
+
+
+def _defaults_of_deployment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the defaults that follow from the variables of Neon's integration and of Vercel.
+
+    On Vercel, Better Auth runs in the same deployment, see vercel.json, unless BETTER_AUTH_URL names another one.
+    """
+    given = {name: value.strip() for name, value in environment.items() if value.strip()}
+    defaults = {}
+    if "DATABASE_URL_UNPOOLED" in given:
+        defaults["database_migration_url"] = given["DATABASE_URL_UNPOOLED"]
+    if given.get("VERCEL_ENV") == "preview":
+        # A preview may share the database of production, whose code may not work with the next schema.
+        defaults["migrate_on_start"] = "empty"
+    origins = _origins_on_vercel(given)
+    if not origins or "BETTER_AUTH_URL" in given:
+        return defaults
+    is_production = given.get("VERCEL_ENV") == "production"
+    bypass = "" if "BETTER_AUTH_JWKS_URL" in given else given.get("VERCEL_AUTOMATION_BYPASS_SECRET", "")
+    # Deployment Protection blocks requests to the public address of a preview, unless they have that secret. The
+    # binding WEB_URL is an address inside Vercel, which it does not cover.
+    keys = origins[0] if is_production or bypass else given.get("WEB_URL", origins[0])
+    # The issuer of Better Auth's tokens is its own origin. Production does not accept the address of a branch, which
+    # a preview of the same branch may have, too.
+    issuers = ",".join(origins[:1] if is_production else origins)
+    return defaults | {
+        "better_auth_url": origins[0],
+        "better_auth_jwks_url": f"{keys.rstrip('/')}/api/auth/jwks",
+        "better_auth_issuer": issuers,
+        "better_auth_audience": issuers,
+        "better_auth_bypass_secret": bypass,
+        "cors_origins": ",".join(origins),
+    }
+
+
 DatabaseUrl = Annotated[URL, BeforeValidator(_database_url)]
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_items)]
 # Any scheme is allowed, because apps in Capacitor or Tauri have the origins capacitor://localhost
@@ -119,9 +168,12 @@ class Settings(BaseModel, arbitrary_types_allowed=True, frozen=True, regex_engin
     database_migration_url: DatabaseUrl = Field(_LATER, description=_POSTGRES)
     db_pool_size: int = Field(5, ge=1, le=1000, description="a number of connections from 1 to 1000")
     db_timeout: float = Field(10, gt=0, le=300, description="a number of seconds, more than 0 and at most 300")
-    migrate_on_start: bool = Field(True, description="true or false")
+    migrate_on_start: bool | Literal["empty"] = Field(True, description="true, false or empty")
     better_auth_url: HttpUrl = Field(description="the URL of Better Auth, like http://localhost:3000")
     better_auth_jwks_url: HttpUrl = Field(_LATER, description="a URL like https://host/jwks")
+    better_auth_bypass_secret: Annotated[str, Field(pattern=r"^[!-~]*$")] = Field(
+        "", description="the secret of Vercel's Protection Bypass for Automation"
+    )
     better_auth_issuer: Names = Field((), description=_LIST)
     better_auth_audience: Names = Field((), description=_LIST)
     better_auth_user_table: Table = Field("user", description="the name of a table, like user or neon_auth.user")
@@ -163,8 +215,11 @@ class Settings(BaseModel, arbitrary_types_allowed=True, frozen=True, regex_engin
         """
         # A password may contain ${...}, which stands for itself.
         environment = {**dotenv_values(".env", interpolate=False), **os.environ}
-        named = {name: environment.get(name.upper()) for name in cls.model_fields}
-        given = {name: value.strip() for name, value in named.items() if value is not None}
+        present = {name: value for name, value in environment.items() if value is not None}
+        named = {name: present[name.upper()].strip() for name in cls.model_fields if name.upper() in present}
+        defaults = _defaults_of_deployment(present)
+        # An empty variable counts as missing if the deployment has a default.
+        given = defaults | {name: value for name, value in named.items() if value or name not in defaults}
         try:
             return cls.model_validate(given)
         except ValidationError as error:

@@ -1,6 +1,6 @@
 """Download a small document, within limits of time and size."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPSConnection
@@ -14,8 +14,8 @@ MAX_BYTES = 256 * 1024
 """Refuse a key set that is longer than this."""
 
 
-def download(url: str) -> bytes:
-    """Return the body of `url`. Redirects are not followed.
+def download(url: str, headers: Mapping[str, str] | None = None) -> bytes:
+    """Return the body of `url`. Redirects are not followed, so no other server receives the headers.
 
     This runs in a worker thread and uses the standard library. Importing an HTTP client takes a
     tenth of a cold start, and every cold start needs the keys.
@@ -31,7 +31,8 @@ def download(url: str) -> bytes:
         target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         connection.connect()
         with _ending(connection.sock):
-            connection.request("GET", target, headers={"Accept": "application/json", "User-Agent": "todo-api"})
+            known = {"Accept": "application/json", "User-Agent": "todo-api"}
+            connection.request("GET", target, headers={**known, **(headers or {})})
             with connection.getresponse() as response:
                 if response.status != HTTPStatus.OK:
                     raise ValueError(f"The server answered {response.status}.")

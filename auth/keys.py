@@ -95,14 +95,15 @@ def _seconds_since(moment: float) -> float:
 
 
 class KeySet:
-    """Fetch and keep the keys of `url`.
+    """Fetch and keep the keys of `url`. Each fetch sends the headers.
 
     An instance is used on one event loop. It needs no locks, because no other code runs between two
     awaits.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         self.url = url
+        self._headers = headers
         self.keys: Mapping[str, SigningKey] = {}
         """Map each `kid` to its key. A change replaces the whole mapping. It is empty before the first fetch."""
         self._renewed_at = self._started_at = self._ended_at = float("-inf")
@@ -178,7 +179,7 @@ class KeySet:
     async def _fetch_keys(self) -> None:
         try:
             async with asyncio.timeout(TIMEOUT):
-                document = await anyio.to_thread.run_sync(download, self.url, abandon_on_cancel=True)
+                document = await anyio.to_thread.run_sync(download, self.url, self._headers, abandon_on_cancel=True)
                 keys = parse_key_set(json.loads(document))
             self._renewed_at = time()
             self._succeeded = self._fetches

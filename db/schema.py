@@ -64,7 +64,7 @@ def migrate_if_needed() -> None:
     version, needed = check_schema(pool), newest()
     if version >= needed:
         return
-    if not settings.migrate_on_start:
+    if not settings.migrate_on_start or (settings.migrate_on_start == "empty" and version):
         raise Unavailable(f"Run make migrate: the schema is at version {version or 'none'}, and {needed} is needed.")
     try:
         _attempts.upgrade()

@@ -69,7 +69,7 @@ def last_variables(name: str) -> dict[str, str]:
 
 def _variables(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that a build reads. The server reads all others when it starts."""
-    names = [name for name in settings if name.startswith("NEXT_PUBLIC_") or name == "BETTER_AUTH_URL"]
+    names = [name for name in settings if name.startswith("NEXT_PUBLIC_") or name in ("API_URL", "BETTER_AUTH_URL")]
     return {name: settings[name] for name in sorted(names)}
 
 

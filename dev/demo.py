@@ -29,9 +29,10 @@ _WEB_STOP_TIMEOUT = 5  # seconds
 
 _WELCOME = """
 The app: {web}
-The API's docs: {api}/docs
+The API's docs: {web}/docs
 
 {advice} Ctrl-C stops everything."""
+_MAILS = "Mails are in this terminal."
 _TRY_IT = 'Open {web} and click "Try the demo".'
 _SIGN_UP = "Open {web} and sign up."
 
@@ -57,7 +58,9 @@ def run_demo() -> None:
     with demo(LOCAL, settings, web_port=web_port, api_port=api_port, name=name) as running_demo:
         web = running_demo.web_origin
         advice = (_TRY_IT if running_demo.has_demo_user else _SIGN_UP).format(web=web)
-        print(_WELCOME.format(web=web, api=running_demo.api_origin, advice=advice), flush=True)
+        if running_demo.logs_mails:
+            advice += f" {_MAILS}"
+        print(_WELCOME.format(web=web, advice=advice), flush=True)
         running_demo.watch()
 
 
@@ -68,21 +71,23 @@ class Demo:
         self.web_origin, self.api_origin = _origin(web_port), _origin(api_port)
         self.database_url = settings["DATABASE_URL"]
         self.has_demo_user = bool(settings["DEMO_EMAIL"])
+        self.logs_mails = settings["MAIL_URL"] == "log:"
         self._node, self._web_port, self._api_port, self._settings = node, web_port, api_port, settings
         self._api = ReloadingAPI(api_port, settings)
         self._running_web = ExitStack()
 
-    def start_web(self, name: str | None) -> None:
+    def start_web(self, name: str | None, **variables: str) -> None:
         """Start Next.js, and wait until it is ready. If it runs already, stop it before.
 
         Args:
             name: the name of the build that it serves. Without one, a development server compiles the pages.
+            variables: more variables for this start.
 
         Raises:
             Problem: it does not become ready.
         """
         self._running_web.close()
-        settings, command = dict(self._settings), "dev"
+        settings, command = {**self._settings, **variables}, "dev"
         if name:
             settings["NEXT_DIST_DIR"], command = output_folder(name).name, "start"
         address = ("--hostname", "127.0.0.1", "--port", str(self._web_port))
@@ -145,7 +150,13 @@ class Demo:
 
 @contextmanager
 def demo(
-    folder: Path, settings: Mapping[str, str], *, web_port: int, api_port: int, name: str | None
+    folder: Path,
+    settings: Mapping[str, str],
+    *,
+    web_port: int,
+    api_port: int,
+    name: str | None,
+    has_one_origin: bool = True,
 ) -> Iterator[Demo]:
     """Run the demo until the block ends.
 
@@ -157,6 +168,8 @@ def demo(
         api_port: the port of the API.
         name: the name of the build that Next.js serves, which is made if it is missing or older than its
             sources. Without one, a development server compiles the pages.
+        has_one_origin: whether browsers call the API at the origin of Next.js, which sends these requests
+            to it. Otherwise they call it at its own origin, which needs CORS.
 
     Raises:
         Problem, PostgresError, OSError: a program, a file or a port cannot be used, or the build failed.
@@ -169,8 +182,11 @@ def demo(
 
     with ExitStack() as stack:
         settings = {**settings, **_better_auth(folder, settings, _origin(web_port)), **demo_user(folder, settings)}
-        settings |= {"API_URL": _origin(api_port), "NEXT_PUBLIC_API_URL": _origin(api_port)}
-        settings["NEXT_TELEMETRY_DISABLED"] = "1"
+        settings |= {"API_URL": _origin(api_port), "NEXT_TELEMETRY_DISABLED": "1"}
+        settings.pop("NEXT_PUBLIC_API_URL", None)
+        if not has_one_origin:
+            settings["NEXT_PUBLIC_API_URL"] = _origin(api_port)
+        settings["MAIL_URL"] = settings.get("MAIL_URL") or "log:"
         if name:
             stack.enter_context(reserved(name))
             build(node, name, settings)
@@ -180,7 +196,8 @@ def demo(
             # The database `todo` has the tables of the stand-in of `make run`, so this is another one.
             server.create_database("demo")
             url = server.url("demo")
-            settings |= {"DATABASE_URL": url, "DATABASE_MIGRATION_URL": url, "MIGRATE_ON_START": "true"}
+            settings |= dict.fromkeys(("DATABASE_URL", "DATABASE_URL_UNPOOLED", "DATABASE_MIGRATION_URL"), url)
+            settings["MIGRATE_ON_START"] = "true"
 
         _say("Starting Next.js ..." if name else "Starting Next.js, which compiles the first page ...")
         everything = Demo(node, web_port, api_port, settings)

@@ -56,7 +56,8 @@ def sign_in(origin: str, email: str, password: str) -> str:
     with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT, trust_env=False) as http:
         try:
             answers = [http.post("/sign-up/email", json=account)]
-            if not answers[0].is_success:
+            # If emails must be confirmed, a sign-up has no session, also if the email has an account already.
+            if not answers[0].is_success or not http.cookies:
                 answers.append(http.post("/sign-in/email", json={"email": email, "password": password}))
             if answers[-1].is_success:
                 token = http.get("/token").raise_for_status().json()["token"]

@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event
@@ -52,6 +52,8 @@ class Issuer:
         """Replace the key set by this status and body, unless it is None."""
         self.headers: dict[str, str] = {}
         """Add these headers to every answer."""
+        self.received: Mapping[str, str] = {}
+        """Keep the headers of the last request, with names in lower case."""
         self.gate = Event()
         """Delay every answer until this event is set."""
         self.gate.set()
@@ -100,6 +102,7 @@ class Issuer:
             def do_GET(self) -> None:
                 status, body = issuer.answer or (200, json.dumps({"keys": issuer.jwks}).encode())
                 issuer.fetches += 1
+                issuer.received = {name.lower(): value for name, value in self.headers.items()}
                 assert issuer.gate.wait(20)
                 self.send_response(status if self.path == "/api/auth/jwks" else 404)
                 self.send_header("Content-Type", "application/json")

@@ -219,6 +219,22 @@ def test_without_migrate_on_start_the_schema_is_left_to_make_migrate(
         wait_for(lambda: http.get("/ready").json() == READY)  # a report is a second old at most
 
 
+def test_a_preview_does_not_migrate_the_database_of_production(
+    new_database: Callable[..., Database], issuer: Issuer
+) -> None:
+    database = new_database()
+    variables = {"DATABASE_URL": database.api_url, "BETTER_AUTH_URL": issuer.origin}
+    with running(**variables, MIGRATE_ON_START="empty") as api:
+        wait_until_ready(api)  # a database without a schema gets one
+    newest = database.execute("SELECT version_num FROM todo_version")
+    database.execute("UPDATE todo_version SET version_num = '0000'")
+    with running(**variables, MIGRATE_ON_START="empty") as api, api.client(issuer.token("somebody")) as http:
+        expect_healthy(api)
+        expect_unavailable(http.get("/api/todos"), "make migrate")
+        assert "version 0000" in expect_unavailable(http.get("/ready"), "make migrate")["schema"]
+        assert database.execute("SELECT version_num FROM todo_version") == [("0000",)] != newest
+
+
 def test_ready_reports_ok_for_everything(anonymous: httpx.Client) -> None:
     answer = anonymous.get("/ready")
     assert (answer.status_code, answer.json()) == (200, READY)

@@ -82,7 +82,7 @@ WRONG = {
     "an origin with a placeholder": ("CORS_ORIGINS", "https://*.example.com", "origins like"),
     "an origin with a path": ("CORS_ORIGINS", "https://app.example.com/a", "origins like"),
     "an origin with a port that is none": ("CORS_ORIGINS", "https://app.example.com:99999", "origins like"),
-    "neither yes nor no": ("MIGRATE_ON_START", "perhaps", "true or false"),
+    "neither yes nor no": ("MIGRATE_ON_START", "perhaps", "true, false or empty"),
     "no connections": ("DB_POOL_SIZE", "0", "a number of connections"),
     "no time": ("DB_TIMEOUT", "0", "a number of seconds"),
     "less than no requests": ("RATE_LIMIT", "-1", "a number of requests"),

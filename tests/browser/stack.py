@@ -5,14 +5,19 @@ with the addresses `web`, `api` and `database`. Then it runs the commands of its
 answers each with the line `ok`, or `error: ` and the reason:
 
 * `stop api` and `start api`.
+* `restart web {"NAME": "value"}` starts Next.js again with more variables, which replace those of the last restart.
 * `rebuild` builds the example again while it is served, with another `NEXT_PUBLIC_BUILD`, so that files
   differ. Then it serves that build at the same address, as after a deployment.
 
 The end of the input or SIGTERM stops all programs. A build is used again, also by the next process, if
 nothing has changed and its ports are free.
+
+With the variable ORIGINS=two, browsers call the API at its own origin, and not at the app's. Each shape
+has builds of its own.
 """
 
 import json
+import os
 import socket
 import sys
 import tempfile
@@ -26,7 +31,8 @@ from dev.postgres import PostgresError
 from dev.processes import Problem, stop_on_signals
 from tests.live import environment, free_port
 
-BUILD = "test"
+HAS_ONE_ORIGIN = os.environ.get("ORIGINS", "one") != "two"
+BUILD = "test" if HAS_ONE_ORIGIN else "test-two"
 _REBUILDS = count(1)
 
 
@@ -41,7 +47,14 @@ def main() -> None:
         web_port, api_port = ports()
         with (
             tempfile.TemporaryDirectory() as folder,
-            demo(Path(folder), environment(), web_port=web_port, api_port=api_port, name=BUILD) as stack,
+            demo(
+                Path(folder),
+                environment(),
+                web_port=web_port,
+                api_port=api_port,
+                name=BUILD,
+                has_one_origin=HAS_ONE_ORIGIN,
+            ) as stack,
         ):
             say(json.dumps({"web": stack.web_origin, "api": stack.api_origin, "database": stack.database_url}))
             for line in sys.stdin:
@@ -55,7 +68,7 @@ def main() -> None:
 def ports() -> tuple[int, int]:
     """Return the ports of Next.js and of the API. A build contains both, so they are those of the last build."""
     last = last_variables(BUILD)
-    web, api = (urlsplit(last.get(name, "")).port for name in ("BETTER_AUTH_URL", "NEXT_PUBLIC_API_URL"))
+    web, api = (urlsplit(last.get(name, "")).port for name in ("BETTER_AUTH_URL", "API_URL"))
     if web and api and is_free(web) and is_free(api):
         return web, api
     return free_port(), free_port()
@@ -80,6 +93,8 @@ def obey(command: str, stack: Demo) -> None:
                 stack.stop_api()
             case "start api":
                 stack.start_api()
+            case _ if command.startswith("restart web "):
+                stack.start_web(BUILD, **json.loads(command.removeprefix("restart web ")))
             case "rebuild":
                 number = next(_REBUILDS)
                 stack.rebuild(f"{BUILD}-{number % 2 + 1}", NEXT_PUBLIC_BUILD=str(number))

@@ -30,12 +30,16 @@ Process = subprocess.Popen[str]
 
 
 def vercel_takes(folder: Path) -> set[str]:
-    """Return the files of a folder that .vercelignore does not exclude. It has the syntax of .gitignore."""
+    """Return the files of a folder that are uploaded to Vercel, without those of the Next.js app.
+
+    .vercelignore has the syntax of .gitignore. vercel.json keeps the app out of the API's function.
+    """
     with tempfile.TemporaryDirectory() as empty:
         git = ["git", f"--git-dir={empty}", f"--work-tree={folder}"]
         subprocess.run([*git, "init", "--quiet"], check=True)
         command = [*git, "ls-files", "--others", f"--exclude-from={ROOT / '.vercelignore'}"]
-        return set(subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.splitlines())
+        files = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.splitlines()
+    return {name for name in files if not name.startswith("examples/")}
 
 
 def docker_takes(folder: Path) -> set[str]:
@@ -79,20 +83,22 @@ class Place:
 
 
 @contextmanager
-def deployed(files: Iterable[str], new: Mapping[str, str] | None = None, run: str = "true") -> Iterator[Place]:
-    """Copy files of the repository to a host. At the end no file may be changed or added.
+def deployed(
+    files: Iterable[str] | Mapping[str, Path], new: Mapping[str, str] | None = None, run: str = "true"
+) -> Iterator[Place]:
+    """Copy files to a host. At the end no file may be changed or added.
 
     Args:
-        files: their names.
+        files: their names in the repository, or their names on the host with their places here.
         new: the names and contents of more files.
         run: a shell command that runs there before the files become read-only.
     """
     with tempfile.TemporaryDirectory(prefix="todo-host-") as home:
         place = Place(Path(home))
         place.scratch.mkdir()
-        for name in files:
+        for name, source in (files if isinstance(files, Mapping) else {name: ROOT / name for name in files}).items():
             (place.app / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, place.app / name)
+            shutil.copyfile(source, place.app / name)
         for name, text in (new or {}).items():
             (place.app / name).write_text(text)
         subprocess.run(["sh", "-c", run], cwd=place.app, env={"PATH": PATH}, check=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from textwrap import dedent
 
 import httpx
 import pytest
@@ -23,8 +24,8 @@ def place() -> Iterator[Place]:
     """Create a function's folder with the files of docs/deploy.md."""
     guide = (ROOT / "docs" / "deploy.md").read_text()
     module = f"{HANDLER.partition('.')[0]}.py"
-    (code,) = re.findall(rf"`{re.escape(module)}`.*?```python\n(.*?)```", guide, re.DOTALL)
-    (own, *rest) = re.findall(r"^\$ cp -r (.*) \.local/lambda ", guide, re.MULTILINE)[0].split()
+    (code,) = map(dedent, re.findall(rf"`{re.escape(module)}`.*?```python\n(.*?) *```", guide, re.DOTALL))
+    (own, *rest) = re.findall(r"^ *\$ cp -r (.*) \.local/lambda ", guide, re.MULTILINE)[0].split()
     assert own == module
     files = {file for name in rest for path in [ROOT / name] for file in (path, *path.rglob("*")) if file.is_file()}
     names = {str(file.relative_to(ROOT)) for file in files if file.suffix != ".pyc"}

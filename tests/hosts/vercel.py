@@ -71,8 +71,10 @@ class Instance(httpx.BaseTransport):
 
 
 @contextmanager
-def instance(python: str, place: Place, **variables: str) -> Iterator[tuple[Instance, str]]:
-    """Run an instance until the block ends, and yield it with its URL."""
+def instance(
+    python: str, place: Place, module: str = "vercel_runtime.vc_init", **variables: str
+) -> Iterator[tuple[Instance, str]]:
+    """Run an instance until the block ends, and yield it with its URL. The import of `module` starts the runtime."""
     path = place.home / "ipc.sock"
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as platform:
@@ -80,7 +82,7 @@ def instance(python: str, place: Place, **variables: str) -> Iterator[tuple[Inst
         platform.listen()
         path.chmod(0o777)
         runtime = {"VERCEL_IPC_PATH": str(path), "__VC_HANDLER_ENTRYPOINT_ABS": f"{place.app}/main.py", **ENTRYPOINT}
-        with place.process(python, "-c", "import vercel_runtime.vc_init", env=runtime | variables) as process:
+        with place.process(python, "-c", f"import {module}", env=runtime | variables) as process:
             running = Instance(process)
             Thread(target=running.listen, args=[platform], daemon=True).start()
             started = wait_for(lambda: running.told("server-started") or process.poll() is not None, 20, place.log)

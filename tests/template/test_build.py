@@ -22,6 +22,7 @@ if Path("broken.ts").exists():
     sys.exit(1)
 """
 SETTINGS = {
+    "API_URL": "http://localhost:1",
     "NEXT_PUBLIC_BUILD": "1",
     "NEXT_PUBLIC_API_URL": "http://localhost:1",
     "BETTER_AUTH_URL": "http://localhost:2",
@@ -87,6 +88,7 @@ def test_a_change_of_what_is_built_builds_again(example: Path, change: Callable[
         ({"NEXT_PUBLIC_BUILD": "2"}, True),
         ({"NEXT_PUBLIC_NEW": "x"}, True),
         ({"BETTER_AUTH_URL": "http://localhost:3"}, True),
+        ({"API_URL": "http://localhost:3"}, True),
         ({"DATABASE_URL": "postgresql://elsewhere/todo"}, False),
         ({"BETTER_AUTH_SECRET": "another one"}, False),
         ({"DEMO_PASSWORD": "another one"}, False),

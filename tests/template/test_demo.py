@@ -67,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
 match sys.argv[1:]:
     case ["build"]:
         Path(".next").mkdir(exist_ok=True)
-        Path(".next/BUILD_ID").write_text(os.environ["NEXT_PUBLIC_API_URL"])
+        Path(".next/BUILD_ID").write_text(os.environ["API_URL"])
         (MADE / "built.json").write_text(json.dumps(dict(os.environ)))
         if Path("broken.ts").exists():
             sys.exit("Type error in broken.ts")
@@ -91,6 +91,8 @@ BETTER_AUTH_USER_TABLE=neon_auth.user
 BETTER_AUTH_ID_TYPE=uuid
 BETTER_AUTH_COLUMN_CASE=snake
 CORS_ORIGINS=https://elsewhere.example
+API_URL=https://elsewhere.example
+NEXT_PUBLIC_API_URL=https://elsewhere.example
 DATABASE_MIGRATION_URL=not one yet
 MIGRATE_ON_START=false
 """
@@ -168,14 +170,17 @@ def test_the_demo_runs_until_ctrl_c_or_until_a_program_ends(clone: Path) -> None
     web, api = free_port(), free_port()
     with make_demo(clone, web, api) as run:
         assert f"http://localhost:{web}\n" in run.printed
-        assert f"http://localhost:{api}/docs\n" in run.printed
-        assert f'\nOpen http://localhost:{web} and click "Try the demo". Ctrl-C' in run.printed
+        assert f"http://localhost:{web}/docs\n" in run.printed
+        assert (
+            f'\nOpen http://localhost:{web} and click "Try the demo". Mails are in this terminal. Ctrl-C' in run.printed
+        )
         _, arguments, variables = started(clone)
         assert arguments == ["start", "--hostname", "127.0.0.1", "--port", str(web)]
         assert variables["NEXT_DIST_DIR"] == ".next-demo"
         assert urlsplit(variables["DATABASE_URL"]).path == "/demo"
-        for name in ("API_URL", "NEXT_PUBLIC_API_URL"):
-            assert variables[name] == f"http://localhost:{api}"
+        assert variables["API_URL"] == f"http://localhost:{api}"
+        assert "NEXT_PUBLIC_API_URL" not in variables, "browsers would call the API at another origin"
+        assert variables["MAIL_URL"] == "log:"
         secret, password = variables["BETTER_AUTH_SECRET"], variables["DEMO_PASSWORD"]
         for value, name in ((secret, "better-auth-secret"), (password, "demo-password")):
             kept = clone / ".local" / name
@@ -217,10 +222,12 @@ def test_the_demo_runs_until_ctrl_c_or_until_a_program_ends(clone: Path) -> None
 
 def test_next_dev_serves_the_sources_without_a_build(clone: Path) -> None:
     web, api = free_port(), free_port()
-    with make_demo(clone, web, api, NEXT_DEV="true") as run:
+    mails = "smtp://user:password@localhost:587"
+    with make_demo(clone, web, api, NEXT_DEV="true", MAIL_URL=mails) as run:
         _, arguments, variables = started(clone)
         assert arguments == ["dev", "--hostname", "127.0.0.1", "--port", str(web)]
         assert "NEXT_DIST_DIR" not in variables
+        assert variables["MAIL_URL"] == mails
     assert run.process.returncode == 0
     assert run.log.startswith("Starting PostgreSQL ...\nStarting Next.js, which compiles the first page ...\n")
 
@@ -231,7 +238,7 @@ def test_a_demo_user_with_another_password_is_reported(clone: Path) -> None:
     before = accounts.read_text() if accounts.exists() else "{}"
     accounts.write_text('{"demo@example.com": "another one"}')
     with make_demo(clone, web, api, NEXT_DEV="true") as run:
-        assert f"\nOpen http://localhost:{web} and sign up. Ctrl-C" in run.printed
+        assert f"\nOpen http://localhost:{web} and sign up. Mails are in this terminal. Ctrl-C" in run.printed
     accounts.write_text(before)
     assert run.process.returncode == 0
     said = [line for line in run.log.splitlines() if line.startswith("The demo user demo@example.com can neither sign")]

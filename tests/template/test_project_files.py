@@ -3,9 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
-from tests.layout import app_modules
 from tests.live import ROOT
 
 COMMIT = re.compile(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
@@ -67,9 +64,3 @@ def test_dependabot_knows_every_folder_with_packages() -> None:
     folders = re.findall(r"package-ecosystem: (\w+)\n    directories: \[(.*)\]", read(".github/dependabot.yml"))
     named = {ecosystem: set(places.split(", ")) for ecosystem, places in folders}
     assert named == {"pip": listed("**/requirements.in"), "npm": listed("**/package.json")}
-
-
-@pytest.mark.parametrize(("file", "pattern"), [(".vercelignore", "!/{}/"), (".dockerignore", "!{}")])
-def test_all_packages_of_the_app_are_deployed(file: str, pattern: str) -> None:
-    packages = {name for name in app_modules() if (ROOT / name).is_dir()}
-    assert {pattern.format(name) for name in packages} <= set(read(file).splitlines())

@@ -17,19 +17,32 @@ type Props = {
   /** What the user typed before the error. */
   typed: { name?: string; email?: string };
   /** A todo that the user typed before the session was over. */
-  title: unknown;
+  title?: unknown;
+  /** The secret of a link in a mail. */
+  token?: string;
 };
 
+const BUTTONS: Record<SignInPage, string> = {
+  "/sign-in": "Sign in",
+  "/sign-up": "Make an account",
+  "/check-email": "Send a new mail",
+  "/forgot-password": "Send a link",
+  "/reset-password": "Change the password",
+};
+
+const NEW_PASSWORD = { type: "password", autoComplete: "new-password" };
+
 /**
- * The form for signing in and for making an account. Without JavaScript the server answers it with a page.
+ * The form for signing in, for making an account, and for what needs a mail. Without JavaScript the server answers it with a page.
  * With JavaScript it shows errors in place, and all that was typed stays.
  */
-export function SignInForm({ page, error: code, typed, title }: Props) {
+export function SignInForm({ page, error: code, typed, title, token }: Props) {
   const [error, setError] = useState<SignInError | undefined>(signInError(code));
   const [isBusy, setIsBusy] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   const isOffline = useIsOffline();
   const isSignUp = page === "/sign-up";
+  const isSignIn = page === "/sign-in";
 
   // The field with the error has the focus, also when the server made the page with the error.
   useEffect(() => {
@@ -71,13 +84,14 @@ export function SignInForm({ page, error: code, typed, title }: Props) {
       )}
       {isOffline && error?.text !== SIGN_IN_ERRORS.offline.text && <p role="status">{SIGN_IN_ERRORS.offline.text}</p>}
       {isSignUp && field("name", "Name", { autoComplete: "name", defaultValue: typed.name })}
-      {field("email", "Email", { type: "email", autoComplete: "username", defaultValue: typed.email })}
-      {isSignUp
-        ? field("password", "Password", { type: "password", autoComplete: "new-password" }, "At least 8 characters.")
-        : field("password", "Password", { type: "password", autoComplete: "current-password" })}
+      {page !== "/reset-password" && field("email", "Email", { type: "email", autoComplete: "username", defaultValue: typed.email })}
+      {isSignUp && field("password", "Password", NEW_PASSWORD, "At least 8 characters.")}
+      {isSignIn && field("password", "Password", { type: "password", autoComplete: "current-password" })}
+      {page === "/reset-password" && field("password", "New password", NEW_PASSWORD, "At least 8 characters.")}
       {typeof title === "string" && <input type="hidden" name="title" value={title} />}
+      {token && <input type="hidden" name="token" value={token} />}
       <button className="primary" type="submit" aria-disabled={isBusy}>
-        {isSignUp ? "Make an account" : "Sign in"}
+        {BUTTONS[page]}
       </button>
     </form>
   );

@@ -18,6 +18,16 @@ export const SIGN_IN_ERRORS = {
   unreachable: { text: "The server does not answer. Try again in a minute." },
   offline: { text: "You are offline. Connect to sign in." },
   demo: { text: "The demo does not work now. Make an account instead." },
+  "demo-user": { text: "The demo has one account for everybody. Its password stays.", field: "email" },
+  "no-mail": { text: "This app cannot send mails." },
+  link: { text: "This link is too old, or it was used already." },
+  "confirm-first": { text: "Confirm your email first. We have sent you a new mail with a link." },
+  unconfirmed: { text: "This link is too old, or a part of it is missing. Sign in to get a new one." },
+  denied: { text: "You have not permitted the sign-in at GitHub." },
+  linked: { text: "This email has an account with a password. Sign in with the password." },
+  "unconfirmed-github": { text: "Confirm your email at GitHub first." },
+  restart: { text: "The sign-in at GitHub took too long, or was begun in another browser. Try again." },
+  github: { text: "GitHub has not signed you in. Try again in a minute." },
 } satisfies Record<string, SignInError>;
 
 export type SignInCode = keyof typeof SIGN_IN_ERRORS;
@@ -32,14 +42,21 @@ export function codeOf(status: number, error: { code?: string; message?: string 
   if (status === 429) return "busy";
   if (status >= 500) return "down";
   if (error.code?.startsWith("USER_ALREADY_EXISTS")) return "taken";
-  if (error.code?.includes("ORIGIN") || status === 403) return "origin";
   const codes: Record<string, SignInCode> = {
+    DEMO_USER: "demo-user",
+    EMAIL_NOT_VERIFIED: "confirm-first",
     INVALID_EMAIL_OR_PASSWORD: "wrong",
     INVALID_EMAIL: "email",
     INVALID_PASSWORD: "password",
     PASSWORD_TOO_SHORT: "short",
     PASSWORD_TOO_LONG: "long",
+    INVALID_TOKEN: "link",
+    USER_NOT_FOUND: "link", // the account was deleted after the mail
+    RESET_PASSWORD_DISABLED: "no-mail",
+    VERIFICATION_EMAIL_NOT_ENABLED: "no-mail",
   };
   if (error.code === "VALIDATION_ERROR") return error.message?.includes("body.email") ? "email" : "password";
-  return codes[error.code ?? ""] ?? "down";
+  const code = codes[error.code ?? ""];
+  if (code) return code;
+  return error.code?.includes("ORIGIN") || status === 403 ? "origin" : "down";
 }

@@ -25,7 +25,7 @@ self.addEventListener("fetch", (event) => {
   if (request.method === "POST" && SIGN_IN.test(url.pathname)) event.respondWith(signIn(request));
   else if (request.mode === "navigate") {
     if (request.method === "POST" && url.pathname === "/add") event.respondWith(add(request));
-    if (request.method === "GET" && ["/", "/sign-in", "/sign-up"].includes(url.pathname)) event.respondWith(open(request, url));
+    if (request.method === "GET" && ["/", "/sign-in", "/sign-up", "/forgot-password"].includes(url.pathname)) event.respondWith(open(request, url));
   } else if (request.method === "GET" && (url.pathname.startsWith("/_next/static/") || ICONS.includes(url.pathname))) {
     event.respondWith(file(request));
   }

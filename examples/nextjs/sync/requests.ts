@@ -6,7 +6,7 @@ import type { Todo } from "./types.ts";
 
 /** The API, and the user whose todos it has. */
 export type Api = {
-  /** The URL of the API, for example `https://api.example.com/api`. */
+  /** The URL of the API, for example `https://api.example.com/api`, or `/api` for the origin of the page. */
   api: string;
   userId: string;
   /**
@@ -59,6 +59,8 @@ export async function request({ api, userId, getToken }: Api, path: string, init
   let answer = await send(token);
   if (answer.status === 401) answer = await send(await getToken(token)); // it expired, or its key is gone
   if (answer.status === 401) throw new SignedOut();
+  // If Next.js passes requests on to the API and cannot reach it, it answers 500 itself, without JSON.
+  if (answer.status === 500 && !isJson(answer)) throw new TypeError("The API cannot be reached.");
   const isBusy = answer.status === 429 || answer.status > 500; // also 502 and 504 of a proxy
   const isRead = !init.method;
   if (isBusy || (isRead && !answer.ok && ![304, 410, 422].includes(answer.status))) {
@@ -66,6 +68,10 @@ export async function request({ api, userId, getToken }: Api, path: string, init
     throw new NotNow(await detailOf(answer), Math.min(seconds, LONGEST_RETRY_AFTER));
   }
   return answer;
+}
+
+function isJson(answer: Response): boolean {
+  return /\bjson\b/.test(answer.headers.get("Content-Type") ?? "");
 }
 
 /** Return as many operations as one batch may have. One that is too large is alone. */

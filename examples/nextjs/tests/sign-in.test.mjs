@@ -170,3 +170,23 @@ async function isAtField(page, field) {
     assert.match(texts.join(" "), /\w+ .*\./, "a sentence");
   });
 }
+
+it("a link of Better Auth leads only to a path of the app", async (cast) => {
+  const { context } = await cast.nobody();
+  const paths = ["/.//evil.example", "/..//evil.example", "/./%2e//evil.example", "/sign-in/..//evil.example/", "//evil.example", "https://evil.example", "/\\evil.example"];
+  for (const path of paths) {
+    for (const address of ["/api/auth/verify-email?token=x", "/api/auth/reset-password/x?"]) {
+      const answer = await context.request.get(`${address}&callbackURL=${encodeURIComponent(path)}`, { maxRedirects: 0 });
+      assert.deepEqual([answer.status(), answer.headers().location], [403, undefined], `${address} ${path}`);
+    }
+  }
+  const answer = await context.request.get("/api/auth/verify-email?token=x&callbackURL=/sign-in/confirmed", { maxRedirects: 0 });
+  assert.deepEqual([answer.status(), answer.headers().location], [302, "/sign-in/confirmed?error=INVALID_TOKEN"]);
+});
+
+it("Better Auth reads no large body", async (cast) => {
+  const { context } = await cast.nobody();
+  const data = { email: address("ada"), password: "x".repeat(70_000) };
+  const answer = await context.request.post("/api/auth/sign-in/email", { headers: { Origin: stage.places.web }, data });
+  assert.deepEqual([answer.status(), (await answer.json()).code], [413, "PAYLOAD_TOO_LARGE"]);
+});

@@ -1,5 +1,6 @@
 // Run the stack of `make demo`, built for production, and browsers that use it. All files of tests that
-// run in one process share one stack. Each test has users of its own.
+// run in one process share one stack. Each test has users of its own. With ORIGINS=two, browsers call the
+// API at an origin of its own.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -13,6 +14,9 @@ import { setTimeout } from "node:timers/promises";
 
 import pg from "pg";
 import { chromium } from "playwright-core";
+
+/** Whether browsers call the API at the origin of the app. With the variable ORIGINS=two it has its own. */
+export const HAS_ONE_ORIGIN = process.env.ORIGINS !== "two";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -73,7 +77,7 @@ class Stage {
     return said.value;
   }
 
-  /** @param {"stop api" | "start api" | "rebuild"} command */
+  /** @param {"stop api" | "start api" | "rebuild" | `restart web ${string}`} command */
   async tell(command) {
     this.#stack?.stdin.write(`${command}\n`);
     assert.equal(await this.#hear(), "ok");
@@ -367,11 +371,11 @@ export class Visitor {
   /** Keep the answers of the API from this device. Other servers answer. */
   async loseTheApi() {
     this.expects(UNREACHABLE);
-    await this.context.route(`${stage.places.api}/**`, (route) => route.abort("connectionrefused"));
+    await this.context.route(isOfTheApi, refuseConnection);
   }
 
   async findTheApi() {
-    await this.context.unroute(`${stage.places.api}/**`);
+    await this.context.unroute(isOfTheApi);
   }
 
   /** Wait until the service worker can answer without a network. */
@@ -510,12 +514,12 @@ export class Visitor {
   }
 
   /**
-   * Submit the form for signing in or for making an account, and wait for the answer. Each attempt comes from
-   * another address, because Better Auth refuses the fourth one within ten seconds.
-   * @param {"Sign in" | "Make an account"} name
+   * Submit a form of the pages for signing in, and wait for the answer. Each attempt comes from another address,
+   * because Better Auth refuses the fourth one within ten seconds.
+   * @param {string} name of the button
    */
   async submit(name) {
-    const url = /\/sign-(in|up)\/submit/;
+    const url = /\/submit$/;
     await this.context.route(url, (route) => route.continue({ headers: { ...route.request().headers(), "x-forwarded-for": place() } }));
     await Promise.all([this.page.waitForResponse(url), this.page.getByRole("button", { name, exact: true }).click()]);
     await this.context.unroute(url);
@@ -644,8 +648,17 @@ export class Visitor {
   }
 }
 
+/** Return whether a browser finds the API at an address. Better Auth is not the API. @param {URL} url */
+function isOfTheApi({ origin, pathname }) {
+  const { web, api } = stage.places;
+  return origin === (HAS_ONE_ORIGIN ? web : api) && pathname.startsWith("/api/") && !pathname.startsWith("/api/auth/");
+}
+
+/** @param {Route} route */
+const refuseConnection = (route) => route.abort("connectionrefused");
+
 /** Return an address of a network that no other request has. */
-function place() {
+export function place() {
   return `10.${[1, 2, 3].map(() => randomInt(256)).join(".")}`;
 }
 

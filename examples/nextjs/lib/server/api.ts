@@ -3,7 +3,6 @@
 import { cookies, headers } from "next/headers";
 import createClient from "openapi-fetch";
 
-import { apiUrl } from "../api-url";
 import { auth } from "./auth";
 import { addDays } from "../text/dates";
 import type { components, paths } from "../schema";
@@ -12,6 +11,8 @@ import type { View } from "../views";
 /** A todo as the API returns it. */
 export type Todo = components["schemas"]["TodoRead"];
 
+/** The URL of the API for this server, which has no origin of its own to call. */
+const apiUrl = process.env.API_URL || process.env.NEXT_PUBLIC_API_URL || "http://localhost:8000";
 const FIRST = 50; // todos; the first screen has fewer
 const PATIENCE = 3_000; // milliseconds; the page comes without todos then, and the browser asks for them
 const WRITE_PATIENCE = 10_000; // milliseconds
@@ -25,7 +26,7 @@ export async function apiOfRequest(signal: AbortSignal = AbortSignal.timeout(WRI
   const query = { disableRefresh: true };
   const { token } = await auth.api.getToken({ headers: await headers(), query } as { headers: Headers });
   return createClient<paths>({
-    baseUrl: process.env.API_URL ?? apiUrl,
+    baseUrl: apiUrl,
     headers: { Authorization: `Bearer ${token}` },
     cache: "no-store",
     signal,

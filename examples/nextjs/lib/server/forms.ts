@@ -1,4 +1,6 @@
-const MAX_BYTES = 65_536; // as the API accepts; browsers send the length of a form
+import { appOrigins } from "./origins.ts";
+
+const MAX_BYTES = 65_536; // as the API accepts
 
 /**
  * Return whether a page of this app sent the form. Another site can send a form to this one, too, and
@@ -11,8 +13,14 @@ export function isFromThisSite({ headers }: Request): boolean {
   if (site && site !== "same-origin") return false;
   if (!origin || origin === "null") return site !== null;
   const host = headers.get("X-Forwarded-Host") ?? headers.get("Host");
-  // Behind some proxies only Better Auth's setting has the address that browsers see.
-  return URL.parse(origin)?.host === host || URL.parse(process.env.BETTER_AUTH_URL ?? "")?.origin === origin;
+  // Behind some proxies only the settings have the address that browsers see.
+  return URL.parse(origin)?.host === host || appOrigins().includes(origin);
+}
+
+/** Return whether the length of a request's body is known and small, or there is no body. Browsers send the length. */
+export function isSmall({ headers }: Request): boolean {
+  const isUnknown = headers.has("Transfer-Encoding");
+  return Number(headers.get("Content-Length") ?? (isUnknown ? Infinity : 0)) <= MAX_BYTES;
 }
 
 /** Return the answer to a form of another site. */
@@ -25,7 +33,7 @@ export function refuseOtherSite(): Response {
  * is too large is not read, and has no fields.
  */
 export async function readForm(request: Request): Promise<Record<string, string | undefined>> {
-  if (!(Number(request.headers.get("Content-Length") ?? Infinity) <= MAX_BYTES)) return {};
+  if (!isSmall(request)) return {};
   const form = await request.formData().catch(() => new FormData());
   const fields: Record<string, string> = {};
   for (const [name, value] of form) {

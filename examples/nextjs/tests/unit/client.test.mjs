@@ -607,6 +607,24 @@ test("an API that is 500 for every batch is not asked for each todo", TIMEOUT, a
   assert.equal(api.todos.size, 2000);
 });
 
+for (const path of ["/changes", "/batch"]) {
+  test(`a 500 of a proxy to ${path} is no answer of the API`, TIMEOUT, async (t) => {
+    const api = new FakeApi();
+    const client = await device(t, api);
+    await addMany(client, 30, { title: "x" });
+    const refused = () => new Response("Internal Server Error", { status: 500, headers: { "Content-Type": "text/plain" } });
+    for (const fault of [refused, () => new Response(null, { status: 500 })]) {
+      api.requests = [];
+      api.once(path, fault);
+      await client.sync();
+      assert.deepEqual(stateOf(client), ["offline", 30, undefined]);
+      assert.equal(api.requests.filter((request) => request.path === path).length, 1);
+    }
+    await synced(client);
+    assert.equal(api.todos.size, 30);
+  });
+}
+
 test("25 todos that the API cannot store do not delay the others", TIMEOUT, async (t) => {
   const api = new FakeApi();
   const client = await device(t, api);

@@ -19,9 +19,10 @@ export function tokenOf(sub) {
   return `e30.${btoa(JSON.stringify({ sub })).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}.x`;
 }
 
-/** Return an answer. @param {number} status @param {any} [body] @param {Record<string, string>} [headers] */
+/** Return an answer of the API. @param {number} status @param {any} [body] @param {Record<string, string>} [headers] */
 export function answer(status, body, headers = {}) {
-  return new Response(body === undefined ? null : JSON.stringify(body), { status, headers });
+  const type = { "Content-Type": status < 400 ? "application/json" : "application/problem+json" };
+  return new Response(body === undefined ? null : JSON.stringify(body), { status, headers: { ...type, ...headers } });
 }
 
 export class FakeApi {

@@ -1,0 +1,3 @@
+import { answerForm } from "@/lib/server/sign-in";
+
+export const POST = (request: Request) => answerForm(request, "/check-email");

@@ -1,0 +1,3 @@
+import { answerConfirmation } from "@/lib/server/sign-in";
+
+export const GET = (request: Request) => answerConfirmation(request);
