@@ -53,7 +53,7 @@ class RateLimit:
         return 0
 
     def _forget(self, now: int) -> None:
-        """Forget users whose allowance is whole. Each request adds at most one user, and looks at two."""
+        """Forget users whose allowance is whole. Each request adds at most one user, and checks two."""
         for _ in range(2):
             user_id = next(iter(self._whole_at))
             if self._whole_at[user_id] > now:

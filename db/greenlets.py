@@ -104,7 +104,7 @@ def _run(steps: Any) -> Any:
 
 @coroutine
 def _drive(function: Callable[..., T], argument: Any, name: Callable[[], str]) -> Generator[Any, Any, T]:
-    """Call a function in a greenlet, and pass on to the event loop whatever it waits for."""
+    """Call a function in a greenlet, and await on the event loop what the function waits for."""
     call = _idle.greenlets.pop() if _idle.greenlets else _Greenlet()
     call.gr_context = getcurrent().gr_context  # ContextVars; by itself it would have none
     resume: Callable[..., Any] = call.switch

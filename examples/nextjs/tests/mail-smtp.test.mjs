@@ -57,6 +57,14 @@ async function signUp(visitor, email, password) {
   await visitor.page.waitForURL(/\/check-email$/);
 }
 
+/** Sign up and open the link of the first mail. @param {import("./stage.mjs").Visitor} visitor @param {string} email @param {string} password */
+async function signUpAndConfirm(visitor, email, password) {
+  await signUp(visitor, email, password);
+  const [mail] = await mailsTo(email, 1);
+  await visitor.page.goto(mail?.link ?? "");
+  await visitor.reads("Your email is confirmed. Sign in.");
+}
+
 /** Ask for a new password by the page. @param {import("./stage.mjs").Visitor} visitor @param {string} email */
 async function forget(visitor, email) {
   await visitor.page.goto("/forgot-password");
@@ -144,10 +152,7 @@ describe("with a mail server", () => {
   it("an unknown or a confirmed address receives no new link, and the page is the same", async (cast) => {
     const [ada, eve] = [await cast.nobody(), await cast.nobody()];
     const email = address("ada");
-    await signUp(ada, email, "long enough");
-    const [mail] = await mailsTo(email, 1);
-    await ada.page.goto(mail?.link ?? "");
-    await ada.reads("Your email is confirmed. Sign in.");
+    await signUpAndConfirm(ada, email, "long enough");
     const texts = [];
     for (const other of [email, address("unknown")]) {
       await eve.page.goto("/check-email");
@@ -198,8 +203,7 @@ describe("with a mail server", () => {
   it("a link that confirms an email leaves another user signed in", async (cast) => {
     const [eve, ada] = [await cast.nobody(), await cast.nobody()];
     const [email, own] = [address("eve"), address("ada")];
-    await signUp(ada, own, "long enough");
-    await ada.page.goto((await mailsTo(own, 1))[0]?.link ?? "");
+    await signUpAndConfirm(ada, own, "long enough");
     await ada.signIn(own, "long enough");
     await ada.isIn();
     await signUp(eve, email, "the password of Eve");
@@ -249,8 +253,7 @@ describe("with a mail server", () => {
   it("somebody who signs up with the email of a user changes nothing, and the user learns of it", async (cast) => {
     const [ada, eve] = [await cast.nobody(), await cast.nobody()];
     const email = address("ada");
-    await signUp(ada, email, "long enough");
-    await ada.page.goto((await mailsTo(email, 1))[0]?.link ?? "");
+    await signUpAndConfirm(ada, email, "long enough");
     await ada.signIn(email, "long enough");
     await ada.isIn();
     await signUp(eve, email, "the password of Eve");

@@ -521,7 +521,13 @@ export class Visitor {
   async submit(name) {
     const url = /\/submit$/;
     await this.context.route(url, (route) => route.continue({ headers: { ...route.request().headers(), "x-forwarded-for": place() } }));
-    await Promise.all([this.page.waitForResponse(url), this.page.getByRole("button", { name, exact: true }).click()]);
+    const before = this.page.url();
+    // Chromium may leave the page before Playwright reports the answer.
+    const answered = Promise.race([
+      this.page.waitForResponse(url),
+      this.page.waitForURL(({ href }) => href !== before, { waitUntil: "commit" }),
+    ]);
+    await Promise.all([answered, this.page.getByRole("button", { name, exact: true }).click()]);
     await this.context.unroute(url);
   }
 
