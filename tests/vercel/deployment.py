@@ -24,8 +24,10 @@ HANDLER = "vc__handler__python"
 """The module of the function that Vercel imports."""
 _numbers = count(1)
 PASSWORD = secrets.token_hex(16)
-PROBLEM = re.compile(r"\b(ERROR|WARN|WARNING|Error|Traceback)\b|\u2a2f|\u26a0")
-"""Find a line of a log that reports a problem. Better Auth, Next.js and Python write these words."""
+# Better Auth, Next.js and Python write these words.
+_PROBLEM = re.compile(r"\b(ERROR|WARN|WARNING|Error|Traceback)\b|\u2a2f|\u26a0")
+# While Next.js compiles its pages, a small machine may not run the API for that long.
+_BUSY = re.compile(r"WARNING:? .* blocked all requests for \d+ ms")
 
 PRODUCTION = {
     "VERCEL": "1",
@@ -99,6 +101,11 @@ def deployment(
         ):
             wait_for(lambda: is_up(f"{web}/api/auth/ok"), 60, log)
             yield Deployment(port, {"web": web, "api": api}, log, place.log)
+
+
+def problems(text: str) -> list[str]:
+    """Return the lines of a log that report a problem."""
+    return [line for line in text.splitlines() if _PROBLEM.search(line) and not _BUSY.search(line)]
 
 
 def is_up(url: str) -> bool:

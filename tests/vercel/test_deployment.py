@@ -17,7 +17,7 @@ from dev.postgres import Server
 from tests.conftest import Database
 from tests.expect import expect_unauthorized
 from tests.hosts.bare import Place
-from tests.vercel.deployment import PREVIEW, PROBLEM, PRODUCTION, Deployment, deployment, sign_up, token_of
+from tests.vercel.deployment import PREVIEW, PRODUCTION, Deployment, deployment, problems, sign_up, token_of
 from tests.vercel.output import Output
 from tests.vercel.proxy import SERVED_BY
 from tests.wire import Wire
@@ -202,4 +202,4 @@ def test_no_service_logs_an_error(deployments: dict[str, Deployment]) -> None:
     for running in deployments.values():
         text = running.web.read_text() + running.api.read_text()
         text = text.replace("ERROR [Better Auth]: Invalid origin:", "")  # of the test above
-        assert not PROBLEM.search(text), text
+        assert problems(text) == []

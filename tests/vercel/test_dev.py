@@ -14,7 +14,7 @@ from dev.postgres import Server
 from tests.conftest import Database
 from tests.live import NO_TLS, free_port, wait_for
 from tests.vercel.cli import EXAMPLE, VERCEL, cli_environment, copy_packages, copy_project
-from tests.vercel.deployment import PROBLEM, is_up, sign_up, token_of
+from tests.vercel.deployment import is_up, problems, sign_up, token_of
 from tests.wire import Wire
 
 
@@ -94,4 +94,4 @@ def test_both_services_run_behind_one_port_without_an_account(served: tuple[str,
         assert (sent.status_code, sent.headers["location"]) == (303, "/?signed-in="), sent.text
     assert addresses(process) == {"127.0.0.1"}
     text = log.read_text().replace("WARNING!", "")  # the CLI says that no account is used
-    assert not PROBLEM.search(text), text
+    assert problems(text) == []

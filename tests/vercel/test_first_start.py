@@ -19,7 +19,7 @@ from tests.faults import Faults
 from tests.issuer import Issuer
 from tests.live import NO_TLS, environment, free_port, launch, running, stop, wait_for, wait_until_healthy
 from tests.vercel.cli import HERE
-from tests.vercel.deployment import PROBLEM, is_up, next_start, sign_up, token_of
+from tests.vercel.deployment import is_up, next_start, problems, sign_up, token_of
 from tests.vercel.output import Output
 from tests.wire import Wire
 
@@ -190,7 +190,7 @@ def test_both_services_start_at_once_in_many_processes(output: Output, new_datab
                     assert any(answer.status_code == 201 for answer in answers)
         assert set(columns(database)) == BETTER_AUTHS | {"todo", "todo_version"}
         for log in (*logs, *(api.log for api in apis)):
-            assert not PROBLEM.search(log.read_text()), log.read_text()
+            assert problems(log.read_text()) == []
 
 
 @pytest.fixture
