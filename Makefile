@@ -17,7 +17,7 @@ HOSTS := tests/hosts
 HOSTS_READY := .venv-hosts/.installed
 ON_VERCEL := tests/vercel
 ON_VERCEL_READY := $(ON_VERCEL)/node_modules/.installed
-BENCHES := bench-cold bench-growth bench-clients bench-memory
+BENCHES := bench-cold bench-growth bench-clients bench-memory bench-profile bench-processes bench-scale
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -103,13 +103,16 @@ format: $(READY) ## format the code, and fix problems that ruff can fix
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-bench: $(READY) ## compare CPU per request with other stacks, and round trips; needs wrk, and Node 22.18 for some
+bench: $(READY) ## compare CPU per request with other stacks, and with an earlier commit by ARGS="--before COMMIT"; needs wrk, and Node 22.18 for some
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 bench-cold: ## measure the time from the start of the process to the first answer
 bench-growth: ## measure a user with a million todos
-bench-clients: ## measure 512 clients at once; needs wrk
+bench-clients: ## measure 512 clients at once, and two processes; needs wrk
 bench-memory: ## measure the memory after 200,000 requests; needs wrk
+bench-profile: ## measure where the CPU time of a request goes; needs wrk and Linux
+bench-processes: ## measure the connections and the memory of 50 processes; needs PgBouncer and Linux
+bench-scale: ## measure storage, a year of changes and PostgreSQL's CPU for docs/scale.md
 $(BENCHES): bench-%: $(READY)
 	@exec $(BIN)/python -m benchmarks.$* $(ARGS)
 

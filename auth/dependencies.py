@@ -22,6 +22,10 @@ signing_keys = KeySet(str(settings.better_auth_jwks_url), {"x-vercel-protection-
 token_verifier = TokenVerifier(signing_keys, settings.better_auth_issuer, settings.better_auth_audience)
 
 
+_USER = "todo.user"
+"""The key of the verified credentials and their user in the scope of a request. An app may replace the credentials."""
+
+
 @dataclass(frozen=True, slots=True)
 class AuthenticatedUser:
     """Name the user of a verified token. The account may have been deleted since Better Auth signed the token."""
@@ -33,7 +37,7 @@ class BetterAuthToken(HTTPBearer):
     """Verify the bearer token of a request, and describe this scheme in the OpenAPI document."""
 
     async def __call__(self, request: HTTPConnection) -> AuthenticatedUser:  # type: ignore[override]  # returns a user
-        """Return the user whom the token of a request names.
+        """Return the user whom the token of a request names. The token is checked once for each request.
 
         Raises:
             Unauthorized: There is no token, or it proves nothing.
@@ -41,7 +45,11 @@ class BetterAuthToken(HTTPBearer):
                 settings say.
             Problem: 429. The user has sent too many requests.
         """
-        scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+        credentials = request.headers.get("authorization")
+        verified, verified_user = request.scope.get(_USER, (None, None))
+        if verified_user and verified == credentials:
+            return verified_user  # type: ignore[no-any-return]  # which was set below
+        scheme, token = get_authorization_scheme_param(credentials)
         if scheme.lower() != "bearer" or not token:
             # RFC 6750, section 3.1: a request without a token is not answered with an error code.
             raise Unauthorized(
@@ -60,6 +68,7 @@ class BetterAuthToken(HTTPBearer):
             await require_schema()  # the settings may name another type of id than the database has
             raise Unauthorized("The token's subject cannot be a user of this database.") from None
         count_request(request, user.id)
+        request.scope[_USER] = credentials, user
         return user
 
 

@@ -1,4 +1,4 @@
-"""List the servers to measure: the API and its peers, and how each is installed and started.
+"""List what is measured: the API and its peers, and how each is installed and started.
 
 Packages that a peer needs in addition to the API's requirements are installed once. Each server reads
 DATABASE_URL and BETTER_AUTH_URL from its environment, and has five connections to the database.
@@ -9,14 +9,16 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.routes import ROUTES, WITH_MORE
 from benchmarks.servers import API, ROOT, UVICORN, Problem
 
 _HERE = Path(__file__).resolve().parent
-_PACKAGES = ROOT / ".local" / "benchmarks"
-"""Install the packages of the asynchronous peer here, so that no other server imports them."""
+PACKAGES = ROOT / ".local" / "benchmarks"
+"""Install the packages of the asynchronous peer here, so that no other server imports them. Git ignores it."""
 _INSTALL_TIMEOUT = 900  # seconds
 _VARIABLES = {"NODE_ENV": "production", "NEXT_TELEMETRY_DISABLED": "1"}
 # Next.js loads its routes when it builds them. Nothing connects to these addresses.
@@ -66,12 +68,17 @@ class Peer:
     """Describe an implementation of the API."""
 
     title: str
-    command: tuple[str, ...]
-    target: float | None = None
-    """Limit the CPU per request of this API to this share of the peer's."""
+    command: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ROUTES
+    targets: Mapping[str, float] = field(default_factory=dict)
+    """Limit for each route the CPU per request of this API to this share of the peer's."""
     folder: Path | None = None
     """Run a peer in Node in this folder."""
     steps: tuple[Step, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Further variables of its environment."""
+    logs: bool = False
+    """Whether it logs each request."""
 
     def prepare(self) -> None:
         """Install the packages of the peer.
@@ -86,7 +93,8 @@ class Peer:
 
     def variables(self) -> dict[str, str]:
         """Return its environment without the addresses, which are the same for all servers."""
-        return _VARIABLES | ({"PYTHONPATH": f"{ROOT}:{_PACKAGES}"} if self.steps and not self.folder else {})
+        packages = {"PYTHONPATH": f"{ROOT}:{PACKAGES}"} if self.steps and not self.folder else {}
+        return {**_VARIABLES, **packages, **self.settings}
 
     def versions(self) -> dict[str, str]:
         """Return the versions of Node and of the packages, for a peer in Node."""
@@ -102,9 +110,12 @@ def _node() -> str:
     return subprocess.check_output([node, "-p", "process.versions.node"], text=True).strip() if node else "0"
 
 
-def _uvicorn(name: str) -> tuple[str, ...]:
-    # LOG_LEVEL controls only the API's own log. uvicorn would write a line for each request.
-    return (UVICORN, f"benchmarks.peers.{name}.main:app", "--log-level", "warning")
+def app(name: str) -> tuple[str, ...]:
+    """Return the command that serves a peer with uvicorn, with a line of log for each request."""
+    return (UVICORN, f"benchmarks.peers.{name}.main:app")
+
+
+_QUIET = ("--log-level", "warning")  # LOG_LEVEL controls only the API's own log
 
 
 def _npm(folder: Path) -> Step:
@@ -112,19 +123,39 @@ def _npm(folder: Path) -> Step:
     return Step(("npm", "ci", "--loglevel=error"), folder, ("package-lock.json",), stamp)
 
 
-_PIP = (sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(_PACKAGES), "--requirement")
-_ASYNCPG = Step((*_PIP, "requirements.txt"), _HERE, ("requirements.txt",), _PACKAGES / ".installed")
+_PIP = (sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(PACKAGES), "--requirement")
+_ASYNCPG = Step((*_PIP, "requirements.txt"), _HERE, ("requirements.txt",), PACKAGES / ".installed")
 _HONO = _HERE / "peers" / "hono"
 _NEXT = _HERE / "peers" / "nextjs"
 _NEXT_SOURCES = ("package-lock.json", "next.config.js", "app/**/*.js", "lib/*.js")
 _NEXT_BUILD = Step(("node_modules/.bin/next", "build"), _NEXT, _NEXT_SOURCES, _NEXT / ".next" / ".built")
 _NEXT_START = ("node_modules/.bin/next", "start", "--hostname", "127.0.0.1")
 
+_HONO_STEPS = (_npm(_HONO),)
+_NEXT_STEPS = (_npm(_NEXT), _NEXT_BUILD)
+_NODE = ("node", "server.js")
+
+
+def _every(limit: float) -> dict[str, float]:
+    """Return the same target for all routes."""
+    return dict.fromkeys(ROUTES, limit)
+
+
+_WITHOUT_BATCH = tuple(route for route in ROUTES if route != "batch")
+_WITHOUT_SYNC = tuple(route for route in ROUTES if route not in WITH_MORE)
+RAW, BARE = "raw", "bare"
 PEERS = {
     "api": Peer("this API", API),
-    "usual": Peer("FastAPI, usual design", _uvicorn("usual"), 1 / 3),
-    "sqlmodel_async": Peer("FastAPI, usual, async", _uvicorn("sqlmodel_async"), steps=(_ASYNCPG,)),
-    "hono": Peer("Hono", ("node", "server.js"), 1.25, _HONO, (_npm(_HONO),)),
-    "nextjs": Peer("Next.js route handlers", _NEXT_START, 1 / 2, _NEXT, (_npm(_NEXT), _NEXT_BUILD)),
+    BARE: Peer("FastAPI bare", (*app("bare"), *_QUIET), ("list", "get")),
+    RAW: Peer("psycopg2 raw"),
+    "usual": Peer("FastAPI, usual design", (*app("usual"), *_QUIET), _WITHOUT_BATCH, _every(1 / 3)),
+    "sqlmodel_async": Peer(
+        "FastAPI, usual, async", (*app("sqlmodel_async"), *_QUIET), _WITHOUT_BATCH, steps=(_ASYNCPG,)
+    ),
+    "hono": Peer("Hono", _NODE, ROUTES, _every(1.0), _HONO, _HONO_STEPS),
+    "hono_remembers": Peer(
+        "Hono, tokens remembered", _NODE, ROUTES, _every(2.0), _HONO, _HONO_STEPS, {"REMEMBER_TOKENS": "1"}
+    ),
+    "nextjs": Peer("Next.js route handlers", _NEXT_START, _WITHOUT_SYNC, _every(1 / 2), _NEXT, _NEXT_STEPS),
 }
-"""Map the names of `--peers` to the servers."""
+"""Map the names of `--peers` to what is measured. `RAW` is no server, and `BARE` returns constants."""

@@ -1,10 +1,7 @@
--- Requests for wrk: each as a random user, for a random todo of theirs.
--- Arguments: the route, and a file with a line "token id id ..." for each user.
+-- Requests for wrk: each one is chosen at random from a file.
+-- Arguments: the file. Each line has a method, a path, a token, and bodies that are sent in turn.
 -- Prints the result as JSON in its last line; `status` counts the answers from 400 on.
 
-local verbs = { list = "GET", get = "GET", create = "POST", patch = "PATCH", toggle = "POST" }
-local bodies = { create = '{"title": "Buy milk"}', patch = '{"title": "Buy milk, and bread"}' }
-local mixed = { "list", "get", "patch", "toggle" }
 local requests = {}
 local threads = 0
 
@@ -13,29 +10,31 @@ function setup(thread)
   thread:set("number", threads)
 end
 
-local function prepare(route, token, id)
-  local path = "/api/todos"
-  if id then path = path .. "/" .. id end
-  if route == "toggle" then path = path .. "/toggle" end
+local function prepare(method, path, token, bodies)
   local headers = { ["Authorization"] = "Bearer " .. token, ["Host"] = wrk.headers["Host"] }
-  if bodies[route] then headers["Content-Type"] = "application/json" end
-  table.insert(requests, wrk.format(verbs[route], path, headers, bodies[route]))
+  if #bodies == 0 then return { turn = 0, wrk.format(method, path, headers) } end
+  headers["Content-Type"] = "application/json"
+  local prepared = { turn = 0 }
+  for _, body in ipairs(bodies) do
+    table.insert(prepared, wrk.format(method, path, headers, body))
+  end
+  return prepared
 end
 
 function init(arguments)
   math.randomseed(number)  -- the same for every server, and another in each thread
-  for line in io.lines(arguments[2]) do
-    local token, ids = line:match("^(%S+) (.*)$")
-    for id in ids:gmatch("%S+") do
-      for _, route in ipairs(arguments[1] == "mix" and mixed or { arguments[1] }) do
-        prepare(route, token, route ~= "list" and route ~= "create" and id or nil)
-      end
-    end
+  for line in io.lines(arguments[1]) do
+    local method, path, token, rest = line:match("^(%S+)\t(%S+)\t(%S+)(.*)$")
+    local bodies = {}
+    for body in rest:gmatch("[^\t]+") do table.insert(bodies, body) end
+    table.insert(requests, prepare(method, path, token, bodies))
   end
 end
 
 function request()
-  return requests[math.random(#requests)]
+  local chosen = requests[math.random(#requests)]
+  chosen.turn = chosen.turn % #chosen + 1
+  return chosen[chosen.turn]
 end
 
 function done(summary, latency, _)

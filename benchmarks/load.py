@@ -3,15 +3,17 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.servers import Problem, Running
-from benchmarks.stage import Stage
+from benchmarks.routes import FIRST_CHANGES, OF_A_TODO, request
+from benchmarks.servers import Client, Problem, Running
+from benchmarks.stage import Person, Stage
 
-ROUTES = ("list", "get", "create", "patch", "toggle")
 MIX = "mix"
-"""Mix all routes except create, which would make the lists longer."""
+"""Mix list, get, patch and toggle. None of them makes the lists longer."""
+_MIXED = ("list", "get", "patch", "toggle")
 
 _SCRIPT = Path(__file__).with_name("load.lua")
 
@@ -51,7 +53,7 @@ def drive(stage: Stage, server: Running, route: str, seconds: int, *, connection
     Args:
         stage: the users who send the requests.
         server: the server that answers.
-        route: one of `ROUTES`, or `MIX`.
+        route: one of `ROUTES`, or `MIX`. Those in `WITH_MORE` need `reset(url, more=True)`.
         seconds: the duration.
         connections: the number of connections.
         threads: the number of threads of wrk.
@@ -59,10 +61,10 @@ def drive(stage: Stage, server: Running, route: str, seconds: int, *, connection
     Raises:
         Problem: a request failed, or its status was not 2xx.
     """
-    people = stage.folder / "people"
-    people.write_text("".join(f"{' '.join((person.token, *person.todos))}\n" for person in stage.people))
+    requests_file = stage.folder / "requests"
+    requests_file.write_text("".join(f"{line}\n" for person in stage.people for line in _lines(server, route, person)))
     command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{max(1, seconds)}s", "--timeout=30s"]
-    command += [f"--script={_SCRIPT}", f"http://127.0.0.1:{server.port}", "--", route, str(people)]
+    command += [f"--script={_SCRIPT}", f"http://127.0.0.1:{server.port}", "--", str(requests_file)]
     before = server.cpu()
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     cpu = server.cpu() - before
@@ -73,3 +75,15 @@ def drive(stage: Stage, server: Running, route: str, seconds: int, *, connection
     if not requests or any(errors.values()):
         raise Problem(f"Some of {requests} requests to {route} failed: {errors}\n{server.complaints()}")
     return Load(cpu * 1000 / requests, requests / result["seconds"], result["p50"], result["p99"], requests)
+
+
+def _lines(server: Running, route: str, person: Person) -> Iterator[str]:
+    """Return the requests of a user: method, path, token and bodies, with tabs between them."""
+    since = ""
+    if route == "changes":
+        since = json.loads(Client(server.port, person.token).ask("GET", FIRST_CHANGES).text)["next"]
+    routes = _MIXED if route == MIX else (route,)
+    for todo in person.todos if set(routes) & set(OF_A_TODO) else person.todos[:1]:
+        for one in routes:
+            sent = request(one, person, todo, since)
+            yield "\t".join((sent.method, sent.path, person.token, *map(json.dumps, sent.bodies)))

@@ -7,6 +7,7 @@ PostgreSQL.
 import asyncio
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from itertools import cycle
 from selectors import SelectSelector
 from statistics import median
 from threading import Thread
@@ -16,6 +17,7 @@ import psycopg2
 
 from benchmarks import report
 from benchmarks.lineup import PEERS
+from benchmarks.routes import request
 from benchmarks.servers import Client
 from benchmarks.stage import Stage
 from tests.wire import Wire
@@ -24,13 +26,7 @@ ONE_WAY = 0.0095  # seconds; with both directions and two proxies a statement ta
 TARGET = 25  # milliseconds
 _REQUESTS = 30  # requests of each route, one after the other
 _WARM_UP = 5  # requests of each route before the measured ones
-_ROUTES = {
-    "list": ("GET", "/api/todos", None),
-    "get": ("GET", "/api/todos/{}", None),
-    "create": ("POST", "/api/todos", {"title": "Buy milk"}),
-    "patch": ("PATCH", "/api/todos/{}", {"title": "Buy milk, and bread"}),
-    "toggle": ("POST", "/api/todos/{}/toggle", None),
-}
+_ROUTES = ("list", "get", "create", "patch", "toggle", "put")
 _NOTE = """\
 PostgreSQL is behind a proxy that delays messages, so that `SELECT 1` takes {:.1f} ms. The values are medians of {}
 requests of each route, one after the other. Statements are the messages that PostgreSQL receives."""
@@ -84,12 +80,14 @@ def measure(stage: Stage) -> list[str]:
             with stage.serving(far(f"far_{name}"), PEERS[name].command) as server:
                 person = stage.people[0]
                 client = Client(server.port, person.token)
-                for route, (method, path, body) in _ROUTES.items():
+                for route in _ROUTES:
+                    asked = request(route, person, person.todos[0])
+                    bodies = cycle(asked.bodies or [None])
                     times = []
                     for number in range(_WARM_UP + _REQUESTS):
                         if number == _WARM_UP:
                             sent = len(wire.messages)
-                        times.append(client.ask(method, path.format(person.todos[0]), body).milliseconds)
+                        times.append(client.ask(asked.method, asked.path, next(bodies)).milliseconds)
                     statements = (len(wire.messages) - sent) / _REQUESTS
                     results[route, name] = statements, median(times[_WARM_UP:])
     rows = []

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
 from typing import Any
@@ -20,22 +20,31 @@ from tests.issuer import Issuer
 USERS = 200
 TODOS = 20
 """Create this many todos for each user. A page has more, so a list returns all of them."""
+MORE = 80
+"""Create this many older todos for each user, for the routes that need 100."""
 
 _TEMPLATE = "template"
 _BETTER_AUTH = ROOT / "dev" / "better-auth.sql"
 # The todos of a user are a minute apart, so that their order is unique. Every second one has a description.
+# Their versions are the same for all users, so that the changes after one version are the same number.
 _FILL = """
     INSERT INTO "user" (id, name, email, "emailVerified")
     SELECT md5(number::text), 'Somebody', 'user-' || number || '@example.com', true
     FROM generate_series(1, %(users)s) number;
-    INSERT INTO todo (user_id, title, description, created_at)
+    INSERT INTO todo (user_id, title, description, created_at, position, version)
     SELECT md5(number::text), 'Buy milk, and bread for day ' || day,
            CASE mod(day, 2) WHEN 0 THEN 'Two litres; the bread from the bakery, not from the shop.' END,
-           now() - day * interval '1 minute'
-    FROM generate_series(1, %(users)s) number, generate_series(1, %(todos)s) day;
-    CREATE TABLE seed AS TABLE todo;
+           now() - day * interval '1 minute', EXTRACT(epoch FROM now()) - day * 60, 1 + %(all)s - day
+    FROM generate_series(1, %(users)s) number, generate_series(1, %(all)s) day;
+    SELECT setval('todo_version_seq', %(all)s);
+    CREATE TABLE seed_more AS TABLE todo;
+    CREATE TABLE seed AS SELECT * FROM todo WHERE version > %(more)s;
 """
-_PEOPLE = "SELECT user_id, array_agg(id::text ORDER BY created_at) FROM todo GROUP BY 1 ORDER BY 1"
+_PEOPLE = """
+    SELECT user_id, array_agg(id::text ORDER BY version) FILTER (WHERE version > %(more)s),
+           array_agg(id::text ORDER BY version) FILTER (WHERE version <= %(more)s)
+    FROM seed_more GROUP BY 1 ORDER BY 1
+"""
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,8 @@ class Person:
     id: str
     token: str
     todos: list[str]
+    more: list[str] = field(default_factory=list)
+    """The ids of their older todos, which are there after `reset(url, more=True)`."""
 
 
 @dataclass
@@ -87,9 +98,9 @@ def execute(url: str, statement: str | sql.Composable, parameters: Any = None) -
             return cursor.fetchall() if cursor.description else []
 
 
-def reset(url: str) -> None:
-    """Restore the original todos of a database."""
-    execute(url, "TRUNCATE todo; INSERT INTO todo SELECT * FROM seed")
+def reset(url: str, *, more: bool = False) -> None:
+    """Restore the original todos of a database, `TODOS` or `TODOS` + `MORE` for each user."""
+    execute(url, f"TRUNCATE todo; INSERT INTO todo TABLE {'seed_more' if more else 'seed'}")
     execute(url, "VACUUM ANALYZE todo")
 
 
@@ -109,6 +120,8 @@ def stage() -> Iterator[Stage]:
         # The API creates its tables. Every peer uses the same tables with the same indexes.
         variables = environment(DATABASE_URL=url, BETTER_AUTH_URL=issuer.origin)
         subprocess.run([sys.executable, "-m", "db"], cwd=folder, env=variables, check=True, stdout=subprocess.DEVNULL)
-        execute(url, _FILL, {"users": USERS, "todos": TODOS})
-        stage.people = [Person(user, stage.token(user), todos) for user, todos in execute(url, _PEOPLE)]
+        execute(url, _FILL, {"users": USERS, "all": TODOS + MORE, "more": MORE})
+        reset(url)
+        people = execute(url, _PEOPLE, {"more": MORE})
+        stage.people = [Person(user, stage.token(user), todos, more) for user, todos, more in people]
         yield stage

@@ -1,6 +1,7 @@
 """A statement of SQLAlchemy's that is compiled once, and how it is executed."""
 
 from copy import copy
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
@@ -12,11 +13,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import visitors
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Session
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from config import settings
-from db.engine import Lease, pool
+from db.engine import dialect
 from db.errors import was_lost
 from db.plain_read import is_plain_read
+from db.pool import Lease, pool
 from db.session import RequestSession
 from db.telemetry import statement as measured
 from db.waiting import Waiting, budget, remaining, statement_limit
@@ -56,7 +59,6 @@ class Compiled:
         self._one_at_a_time = one_at_a_time
 
     def _compile(self) -> None:
-        dialect = pool.dialect
         compiled = self._statement.compile(dialect=dialect)
         defaults = [*compiled.insert_prefetch, *compiled.update_prefetch]
         # A text that depends on the values, and defaults in Python, are for SQLAlchemy to handle.
@@ -117,6 +119,8 @@ class Compiled:
             is_lost = was_lost(error) and self._repeats and _time_left(began) > 0
             if not is_lost and not _was_cancelled_early(error, began):
                 raise
+            if is_lost:
+                pool.close_idle()  # most likely the others were lost with it, and do not show it yet
         return self._execute_once(values)
 
     def _execute_once(self, values: dict[str, Any]) -> list[Any]:
@@ -157,7 +161,7 @@ class Compiled:
     def _error(self, error: Exception, connection: Any) -> BaseException:
         if not isinstance(error, psycopg2.Error):
             error = psycopg2.DataError(str(error))  # a value that PostgreSQL cannot hold
-        is_disconnect: Any = pool.dialect.is_disconnect
+        is_disconnect: Any = dialect.is_disconnect
         lost = connection is not None and is_disconnect(error, connection, None)
         return DBAPIError.instance(
             self._text, None, error, psycopg2.Error, hide_parameters=True, connection_invalidated=lost
@@ -166,9 +170,18 @@ class Compiled:
 
 def _converter(kind: TypeEngine[Any], type_code: int) -> Any:
     """Return the function that converts the values of a column, `None` if psycopg2's values stay as they are."""
-    if isinstance(kind, ARRAY) and not _converter(kind.item_type.dialect_impl(pool.dialect), type_code):
+    if isinstance(kind, UTCDateTime):
+        return _in_utc
+    if isinstance(kind, ARRAY) and not _converter(kind.item_type.dialect_impl(dialect), type_code):
         return None  # SQLAlchemy would copy each list
-    return kind.result_processor(pool.dialect, type_code)
+    return kind.result_processor(dialect, type_code)
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    """Return what `UTCDateTime` returns. A value without an offset is of a column without a time zone, and in UTC."""
+    if value is None or value.tzinfo is UTC:
+        return value
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _require_tests(statement: Any, sql: str) -> None:
@@ -213,7 +226,7 @@ def _correlate(statement: Any) -> Any:
     if not isinstance(statement, Insert):
         return statement
     table: Any = statement.table
-    names = pool.dialect.identifier_preparer
+    names = dialect.identifier_preparer
 
     def replace(element: Any, **_: Any) -> Any:
         if isinstance(element, Column) and getattr(element.table, "fullname", None) == table.fullname:

@@ -1,6 +1,7 @@
 """What an error of the database means for the client."""
 
 import logging
+import re
 
 import psycopg2
 from psycopg2 import errorcodes
@@ -85,5 +86,6 @@ def _violates_owner(error: object) -> bool:
         for key in table.foreign_key_constraints
         if key.referred_table is USER_TABLE
         and key.column_keys == ["user_id"]
-        and table.name == getattr(violated, "table_name", None)
+        # A partition has the name of its table and a number.
+        and re.fullmatch(rf"{re.escape(table.name)}(_\d+)?", getattr(violated, "table_name", None) or "")
     )

@@ -11,7 +11,7 @@ from sqlalchemy import JSON, Text, bindparam, cast, column, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
-from db.engine import pool
+from db.engine import dialect
 
 
 class Records:
@@ -34,7 +34,7 @@ class Records:
         self.rows = func.jsonb_to_recordset(parameter).table_valued(*columns, name=name).render_derived(with_types=True)
         # JSON is a part of the parameter's JSON. The types of all other columns write their own text.
         self._convert = {
-            key: kind.dialect_impl(pool.dialect).bind_processor(pool.dialect)
+            key: kind.dialect_impl(dialect).bind_processor(dialect)
             for key, kind in types.items()
             if not isinstance(kind, JSON)
         }

@@ -43,13 +43,14 @@ def reader(read: type[Read]) -> Callable[[list[dict[str, Any]]], list[Read]]:
     if schema["type"] != "model" or fields.get("type") != "model-fields" or "post_init" in schema:
         return TypeAdapter(list[read]).validate_python  # type: ignore[valid-type]  # known at run time only
     validate = SchemaValidator(core_schema.list_schema(fields), schema.get("config")).validate_python
+    new, set_attribute = object.__new__, object.__setattr__
 
     def make(values: dict[str, Any], extra: Any, fields_set: set[str]) -> Read:
-        made = object.__new__(read)
-        object.__setattr__(made, "__dict__", values)
-        object.__setattr__(made, "__pydantic_fields_set__", fields_set)
-        object.__setattr__(made, "__pydantic_extra__", extra)
-        object.__setattr__(made, "__pydantic_private__", None)
+        made = new(read)
+        set_attribute(made, "__dict__", values)
+        set_attribute(made, "__pydantic_fields_set__", fields_set)
+        set_attribute(made, "__pydantic_extra__", extra)
+        set_attribute(made, "__pydantic_private__", None)
         return made
 
     return lambda rows: [make(*row) for row in validate(rows)]

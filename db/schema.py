@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import settings
-from db.engine import pool
+from db.engine import autocommit_engine
 from db.errors import as_unavailable, was_lost
 from db.greenlets import run_in_greenlet, run_off_loop
 from db.migrations import Busy, newest, upgrade
@@ -61,7 +61,7 @@ def migrate_if_needed() -> None:
     Raises:
         Unavailable, SQLAlchemyError: as `check_schema`, or the schema is behind.
     """
-    version, needed = check_schema(pool), newest()
+    version, needed = check_schema(autocommit_engine), newest()
     if version >= needed:
         return
     if not settings.migrate_on_start or (settings.migrate_on_start == "empty" and version):

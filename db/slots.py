@@ -1,11 +1,12 @@
 """The number of connections in use, and who may use the next one that is free."""
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Hashable
 from contextlib import suppress
 from contextvars import ContextVar
 from threading import Event, Lock
+from time import monotonic
 
 from config import settings
 from db.greenlets import may_wait, running_loop, wait_for
@@ -14,6 +15,9 @@ from errors import Unavailable
 
 requester: ContextVar[Hashable] = ContextVar("requester", default=None)
 """The user for whom this code runs. Each user may use half of the connections at most."""
+
+LONG = 0.1
+"""Seconds of waiting after which a request checks that its client is still there. That costs as much as a statement."""
 
 
 class Slot:
@@ -82,7 +86,7 @@ class Slots:
         self._free = count
         self._share = max(1, count // 2)
         self._used: set[Slot] = set()
-        self._used_by: Counter[Hashable] = Counter()
+        self._used_by: dict[Hashable, int] = {}
         self._one_at_a_time: set[Hashable] = set()
         self._waiting: dict[Hashable, deque[_Waiter]] = {}
         self._lock = Lock()
@@ -105,9 +109,11 @@ class Slots:
                 return self._grant(user, running_loop(), one_at_a_time)
             waiter = _Waiter(user, one_at_a_time)
             self._waiting.setdefault(user, deque()).append(waiter)
+        began = monotonic()
         try:
             waiter.wait(remaining())
-            if self._leave(waiter) and (request := budget.get()) and request.client_left():
+            is_late = monotonic() - began > LONG
+            if self._leave(waiter) and is_late and (request := budget.get()) and request.client_left():
                 raise Unavailable("The client closed its connection before its statement began.")
         except BaseException:
             if slot := self._leave(waiter):
@@ -137,11 +143,11 @@ class Slots:
     def _may_grant(self, user: Hashable, one_at_a_time: bool) -> bool:
         if one_at_a_time and user in self._one_at_a_time:
             return False
-        return self._free > 0 and (user is None or self._used_by[user] < self._share)
+        return self._free > 0 and (user is None or self._used_by.get(user, 0) < self._share)
 
     def _grant(self, user: Hashable, loop: asyncio.AbstractEventLoop | None, one_at_a_time: bool) -> Slot:
         self._free -= 1
-        self._used_by[user] += 1
+        self._used_by[user] = self._used_by.get(user, 0) + 1
         if one_at_a_time:
             self._one_at_a_time.add(user)
         slot = Slot(user, loop, one_at_a_time)

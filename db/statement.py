@@ -94,11 +94,12 @@ class JoinedStatement(Compiled, Generic[Read, Beside]):
 
     def all(self, session: Session, /, **values: Any) -> list[tuple[Read | None, Beside]]:
         """Execute as `Statement.all` does, and return for each row the result, if it has one, and the rest."""
+        rows = self.rows(session, values)
         count, nothing = len(self._fields), (None,) * len(self._fields)
-        rows = [(tuple(row[:count]), self._beside(*row[count:])) for row in self.rows(session, values)]
-        full = [dict(zip(self._fields, row, strict=True)) for row, _ in rows if row != nothing]
-        results = iter(self._read(full))
-        return [(None if row == nothing else next(results), rest) for row, rest in rows]
+        first = [tuple(row[:count]) for row in rows]
+        results = iter(self._read([dict(zip(self._fields, row, strict=True)) for row in first if row != nothing]))
+        further = [self._beside._make(row[count:]) for row in rows]
+        return [(None if row == nothing else next(results), rest) for row, rest in zip(first, further, strict=True)]
 
     def first(self, session: Session, /, **values: Any) -> tuple[Read | None, Beside] | None:
         """Execute as `all` does, and return the first row; `None` if there is none."""

@@ -19,8 +19,10 @@ import psycopg2
 from psycopg2 import extensions
 from sqlalchemy import Engine, NullPool, event
 
-from db.engine import Lease, pool
+from config import settings
+from db.engine import dialect
 from db.plain_read import needs_transaction
+from db.pool import Lease
 from db.telemetry import statement as measured
 from db.waiting import Waiting, statement_limit
 
@@ -214,7 +216,7 @@ class TransactionCursor:
 
 
 engine = Engine(
-    NullPool(_make, reset_on_return=None, dialect=pool.dialect), pool.dialect, pool.url, hide_parameters=True
+    NullPool(_make, reset_on_return=None, dialect=dialect), dialect, settings.database_url, hide_parameters=True
 )
 """The engine of the sessions."""
 
@@ -222,6 +224,6 @@ engine = Engine(
 @event.listens_for(engine, "do_execute")
 def _execute(cursor: Any, sql: str, parameters: Any, context: Any) -> bool:
     if not isinstance(cursor, TransactionCursor):
-        return False  # the event is the dialect's, which is that of `pool` too
+        return False  # the event is the dialect's, which is that of `autocommit_engine` too
     cursor.execute(sql, parameters, plain_read=not needs_transaction(context))
     return True

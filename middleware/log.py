@@ -3,12 +3,11 @@
 import logging
 import re
 from collections.abc import Iterator
+from secrets import token_hex
 from time import perf_counter
 from typing import TypeGuard
 from urllib.parse import quote
-from uuid import uuid4
 
-from starlette.datastructures import MutableHeaders
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,6 +16,9 @@ import telemetry
 
 log = logging.getLogger("todo")
 
+_PUBLIC = [(b"x-content-type-options", b"nosniff")]
+_PRIVATE = [*_PUBLIC, (b"cache-control", b"private, no-store")]
+"""Headers of answers, unless the answer has others."""
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -38,7 +40,7 @@ class RequestLog:
         started = perf_counter()
         request_id = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         if not _SANE_ID.fullmatch(request_id):
-            request_id = uuid4().hex
+            request_id = token_hex(16)
         logs.request_id.set(request_id)
         telemetry.redact_query(scope)
         state = scope.setdefault("state", {})
@@ -52,11 +54,10 @@ class RequestLog:
                 state["status"] = message["status"]
                 if _has_text(route := _route(scope)):
                     telemetry.replace_path(route)
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                headers.setdefault("X-Content-Type-Options", "nosniff")
-                if is_private:
-                    headers.setdefault("Cache-Control", "private, no-store")
+                sent = [header for header in message.get("headers", ()) if header[0] != b"x-request-id"]
+                names = {name for name, _ in sent}  # in lower case (ASGI 3.0)
+                ours = (header for header in (_PRIVATE if is_private else _PUBLIC) if header[0] not in names)
+                message["headers"] = [*sent, (b"x-request-id", request_id.encode()), *ours]
             elif message["type"] == "http.response.body":
                 state["is_answered"] = not message.get("more_body", False)
             await send(message)

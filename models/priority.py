@@ -15,7 +15,7 @@ class Priority(StrEnum):
     HIGH = "high"
 
 
-_BY_NUMBER = tuple(Priority)
+_BY_NUMBER = dict(enumerate(Priority))
 _NUMBERS = {priority: number for number, priority in enumerate(Priority)}
 
 
@@ -33,6 +33,6 @@ class PriorityNumber(TypeDecorator[Priority]):
         """Return the number of a priority."""
         return None if value is None else _NUMBERS[Priority(value)]
 
-    def process_result_value(self, value: int | None, dialect: Any) -> Priority | None:  # noqa: ARG002  # SQLAlchemy's signature
-        """Return the priority of a number."""
-        return None if value is None else _BY_NUMBER[value]
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:  # noqa: ARG002  # SQLAlchemy's signature
+        """Return the function that returns the priority of a number, and `None` for `None`."""
+        return _BY_NUMBER.get

@@ -52,24 +52,24 @@ def _types(dependant: Dependant) -> Iterator[tuple[str, set[Any]]]:
     for field in dependant.query_params:
         model = field.field_info.annotation
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            yield str(field.validation_alias or field.alias), _kinds(model)
+            yield str(field.validation_alias or field.alias), kinds(model)
             continue
         if model.model_config.get("extra") == "allow":
             yield _ANY, {str, list}
         for name, info in model.model_fields.items():
             alias = info.validation_alias or info.alias or name
             for one in alias.choices if isinstance(alias, AliasChoices) else [alias]:
-                yield str(one), _kinds(info.annotation)
+                yield str(one), kinds(info.annotation)
     if isinstance(dependant.call, APIKeyQuery):
         yield dependant.call.model.name, {str}
     for part in dependant.dependencies:
         yield from _types(part)
 
 
-def _kinds(annotation: Any) -> set[Any]:
+def kinds(annotation: Any) -> set[Any]:
     """Return the types of a union, and for `list[str]` its `list`."""
     if get_origin(annotation) is Annotated:
-        return _kinds(get_args(annotation)[0])
+        return kinds(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
-        return set().union(*map(_kinds, get_args(annotation)))
+        return set().union(*map(kinds, get_args(annotation)))
     return {get_origin(annotation) or annotation}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import iscoroutine, iscoroutinefunction
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,33 +12,17 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette._utils import get_route_path
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from auth import get_current_user
 from errors import Problem, is_unreadable_body
+from routers import convertors  # noqa: F401  # registers the parameter `text`
+from routers.direct import DirectEndpoint, is_generator
 from routers.query import QueryChecker
 
 _JSON = re.compile(r"application/([\w.-]+\+)?json\s*(;|$)", re.IGNORECASE)
-
-
-class _TextConvertor(Convertor[str]):
-    """The parameter of a path that is any text, like `{name:text}`. Starlette's `path` has no line breaks."""
-
-    regex = r"[\s\S]*"
-
-    def convert(self, value: str) -> str:
-        """Return the text."""
-        return value
-
-    def to_string(self, value: str) -> str:
-        """Return the text."""
-        return value
-
-
-register_url_convertor("text", _TextConvertor())
 
 
 class Route(APIRoute):
@@ -50,13 +34,15 @@ class Route(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        self._start = path.partition("{")[0]
+        self._start, self._parameter, _ = path.partition("{")
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return whether a request is one for this route. Most are not, and their paths begin otherwise."""
         # In a router that includes this one, the path is longer. FastAPI 0.165 says so under this name.
-        if "fastapi" not in scope and not get_route_path(scope).startswith(self._start):
-            return Match.NONE, {}
+        if "fastapi" not in scope:
+            asked = get_route_path(scope)
+            if not (asked.startswith(self._start) if self._parameter else asked == self._start):
+                return Match.NONE, {}
         return super().matches(self._as_get(scope) if scope.get("method") == "HEAD" else scope)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,7 +67,7 @@ class ApiRoute(Route):
     runs_on_loop = True
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        if self.runs_on_loop and not iscoroutinefunction(endpoint):
+        if self.runs_on_loop and not (is_generator(endpoint) or iscoroutinefunction(endpoint)):
             endpoint = _on_loop(endpoint)
         super().__init__(path, endpoint, **options)
         if not _requires_user(self.dependant):
@@ -92,24 +78,31 @@ class ApiRoute(Route):
         self._query = QueryChecker(self.dependant)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return FastAPI's handler, which checks the token before it reports an invalid request.
+        """Return FastAPI's handler, which is called after the token was checked.
 
         FastAPI reads the body before it resolves dependencies, so it would report invalid JSON to a
         client without a token. It answers 422 to a body without a JSON content type, where HTTP has
         415.
         """
-        handle = super().get_route_handler()
+        handle = handle_direct = super().get_route_handler()
+        direct = DirectEndpoint.of(self.dependant) if self.runs_on_loop else None
+        if direct:
+            documented, self.dependant = self.dependant, direct.dependant
+            handle_direct = super().get_route_handler()
+            self.dependant = documented
 
         async def handle_token_first(request: Request) -> Response:
+            overrides = request.app.dependency_overrides
+            if get_current_user not in overrides:
+                await get_current_user(request)
             try:
                 if request.scope["query_string"] and (errors := self._query.check(request)):
                     raise RequestValidationError(errors)
-                return await handle(request)
+                is_read = direct and not overrides and direct.read(request)
+                return await (handle_direct if is_read else handle)(request)
             except (RequestValidationError, HTTPException) as error:
                 if isinstance(error, HTTPException) and not is_unreadable_body(error):
                     raise  # the endpoint's own
-                if get_current_user not in request.app.dependency_overrides:
-                    await get_current_user(request)
                 is_json = _JSON.match(request.headers.get("content-type", ""))
                 if self._reads_json and not is_json and await request.body():
                     raise Problem(415, "Send JSON, and the header 'Content-Type: application/json'.") from None
@@ -134,7 +127,8 @@ def _requires_user(dependant: Dependant) -> bool:
 def _on_loop(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(endpoint)
     async def run(**arguments: Any) -> Any:
-        return endpoint(**arguments)
+        result = endpoint(**arguments)
+        return await result if iscoroutine(result) else result  # of an `async def` behind a decorator
 
     return run
 
@@ -217,7 +211,12 @@ def add_routers(app: FastAPI, *routers: APIRouter) -> None:
 
     `app.include_router()` does the same in FastAPI 0.165, but builds each route twice, the second
     time in the first request, which takes 25 ms. A router of FastAPI's own is left to it.
+
+    Raises:
+        TypeError: the app has dependencies.
     """
+    if app.router.dependencies:
+        raise TypeError("Give dependencies to api_router: those of FastAPI(dependencies=[…]) would not be called.")
     _overrides.app = app
     own = [router for router in routers if isinstance(router, _Router)]
     app.router.routes[:0] = [route for router in own for route in router.routes]

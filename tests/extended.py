@@ -406,6 +406,17 @@ async def stream(user: CurrentUser, session: SessionDep, seconds: float = 0) -> 
     return StreamingResponse(lines())
 
 
+@router.get("/lines")
+async def yield_lines(user: CurrentUser, session: SessionDep) -> AsyncIterator[TodoRead]:
+    for todo in list_todos(session, user.id, TodoPage()).todos:
+        yield todo
+
+
+@router.get("/lines-in-thread")
+def yield_lines_in_thread(user: CurrentUser, session: SessionDep) -> Iterator[TodoRead]:
+    yield from list_todos(session, user.id, TodoPage()).todos
+
+
 @router.post("/text")
 def take_text(body: Annotated[str, Body(media_type="text/plain")]) -> None:
     raise Conflict(body) if body == "problem" else HTTPException(409, {"code": 7} if body == "data" else "Mine.")

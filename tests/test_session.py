@@ -1,5 +1,6 @@
 """`SessionDep` as a copy uses it: one request, one transaction, on every kind of route."""
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -318,6 +319,16 @@ def test_a_streamed_answer_may_use_the_session(api: Api, database: Database, own
         assert time.monotonic() - began < 0.5
         assert sorted(answer.result().text.split()) == ["a", "b"]
     wait_for(lambda: open_transactions(database) == 0)
+
+
+@pytest.mark.parametrize("path", ["lines", "lines-in-thread"])
+def test_a_generator_is_streamed_as_json_lines(api: Api, owner: Person, path: str) -> None:
+    todos = [owner.create("a"), owner.create("b")]
+    with api.client() as anonymous:
+        assert anonymous.get(f"/api/copy/{path}").status_code == 401
+    answer = owner.http.get(f"/api/copy/{path}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/jsonl")
+    assert [json.loads(line) for line in answer.text.splitlines()] == todos[::-1]
 
 
 def test_a_client_notices_a_stream_that_breaks(api: Api, owner: Person) -> None:

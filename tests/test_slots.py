@@ -22,13 +22,18 @@ from pydantic import BaseModel
 from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
-from db.engine import pool
+from config import settings
+from db.pool import pool
 from db.greenlets import run_in_greenlet
 from db.session import RequestSession
 from db.slots import requester, slots
 from db.statement import Statement
 from db.transaction import engine
 from errors import Unavailable
+
+
+def in_use():
+    return len(slots._used)
 
 
 class Slept(BaseModel):
@@ -50,14 +55,14 @@ def sleep_in_transaction(seconds):
 CANCELLED = """
 async def abandon(sleep):
     asleep = asyncio.create_task(run_in_greenlet(sleep, 60))
-    while pool.pool.checkedout() == 0:
+    while in_use() == 0:
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
     for _ in range(3):
         assert await run_in_greenlet(sleep, 0) == [""], "another one is served meanwhile"
     asleep.cancel()
     (error,) = await asyncio.gather(asleep, return_exceptions=True)
-    return type(error).__name__, pool.pool.checkedout()
+    return type(error).__name__, in_use()
 
 
 async def main():
@@ -110,15 +115,15 @@ for thread in threads:
     thread.start()
 most = 0
 while any(thread.is_alive() for thread in threads):
-    most = max(most, pool.pool.checkedout())
-print(len(results), most)
+    most = max(most, in_use())
+print(len(results), most, len(pool._idle))
 """
 
 ABANDONED = """
 def begin(loop):
     async def holds():
         task = asyncio.ensure_future(run_in_greenlet(sleep, 30))
-        while pool.pool.checkedout() < 1:
+        while in_use() < 1:
             await asyncio.sleep(0.01)
         waits = asyncio.ensure_future(run_in_greenlet(sleep, 30))
         await asyncio.sleep(0.1)
@@ -195,7 +200,8 @@ asyncio.run(main())
 
 ENDED = """
 def ends():
-    connection = psycopg2.connect(pool.url.set(drivername="postgresql", username="postgres").render_as_string(False))
+    url = settings.database_url.set(drivername="postgresql", username="postgres")
+    connection = psycopg2.connect(url.render_as_string(False))
     connection.autocommit = True
     with connection.cursor() as cursor:
         for _ in range(100):
@@ -234,7 +240,7 @@ async def main():
     requester.set("a")
     writes = [asyncio.create_task(run_in_greenlet(write, 0.3)) for _ in range(5)]
     await asyncio.sleep(0.1)
-    print(pool.pool.checkedout(), await run_in_greenlet(sleep, 0))
+    print(in_use(), await run_in_greenlet(sleep, 0))
     requester.set("b")
     print(await run_in_greenlet(write, 0), sum(one.done() for one in writes))
     writes[1].cancel()
@@ -281,7 +287,7 @@ asyncio.run(main())
 
 SCRIPTS = {
     "users in turn": (IN_TURN, "1", "10", ["abcaba"]),
-    "half for a user": (SHARES, "4", "10", ["{'a': 2, 'b': 2, None: 4} Counter() {}"]),
+    "half for a user": (SHARES, "4", "10", ["{'a': 2, 'b': 2, None: 4} {} {}"]),
     "one write of a user": (WRITES, "4", "10", ["1 ['']", "[''] 0", "[False, True, False, False, False] ['']"]),
     "an abandoned write": (ABANDONED_WRITE, "4", "10", ["['']"]),
     "cancelled ends at the server": (ENDED, "2", "10", ["True True", "True True", "True"]),
@@ -289,7 +295,7 @@ SCRIPTS = {
     "cancelled": (CANCELLED, "2", "10", ["('CancelledError', 0)"] * 4),
     "waiters cancelled": (WAITERS_CANCELLED, "2", "10", ["10 10", "[[''], [''], [''], ['']]"]),
     "granted and cancelled": (GRANTED_AND_CANCELLED, "1", "1", ["['']"]),
-    "two loops and threads": (TWO_LOOPS, "2", "10", ["100 2"]),
+    "two loops and threads": (TWO_LOOPS, "2", "10", ["100 2 2"]),
     "an abandoned loop": (ABANDONED, "1", "10", ["[''] [''] True"]),
     "timed out": (TIMED_OUT, "1", "0.5", ["{'Unavailable'}", "OperationalError", "['']"]),
 }

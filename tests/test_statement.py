@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,9 +11,11 @@ import sqlalchemy
 from pydantic import BaseModel, PrivateAttr, ValidationError, model_validator
 from sqlalchemy import bindparam, delete, func, insert, literal_column, text, update
 from sqlmodel import Session, SQLModel, col, select
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from db import JoinedStatement, Statement, columns
-from db.engine import pool
+from db.compiled import _converter
+from db.engine import dialect
 from db.plain_read import is_plain_read
 from db.results import reader
 from models.todo import Todo, TodoRead
@@ -114,12 +117,12 @@ NOT_PLAIN = {
 
 @pytest.mark.parametrize("statement", PLAIN.values(), ids=PLAIN)
 def test_a_plain_read_needs_no_transaction(statement: Any) -> None:
-    assert is_plain_read(str(statement.compile(dialect=pool.dialect)))
+    assert is_plain_read(str(statement.compile(dialect=dialect)))
 
 
 @pytest.mark.parametrize("statement", NOT_PLAIN.values(), ids=NOT_PLAIN)
 def test_what_may_have_an_effect_is_no_plain_read(statement: Any) -> None:
-    assert not is_plain_read(str(statement.compile(dialect=pool.dialect)))
+    assert not is_plain_read(str(statement.compile(dialect=dialect)))
 
 
 def test_wrong_names_are_errors_in_mypy(tmp_path: Path) -> None:
@@ -177,3 +180,17 @@ class Whole(SQLModel):
 def test_a_class_with_validators_of_the_model_is_left_to_pydantic() -> None:
     (made,) = reader(Whole)([{"name": "n"}])
     assert (made.name, made._calls) == ("N", 1)
+
+
+NEW_YORK = timezone(timedelta(hours=-4))
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "value", [None, NOW.replace(tzinfo=None), datetime(2026, 7, 1, 12, tzinfo=NEW_YORK), NOW], ids=str
+)
+def test_times_are_those_that_sqlmodel_returns(value: datetime | None) -> None:
+    kind = UTCDateTime()
+    convert = _converter(kind.dialect_impl(dialect), 0)
+    assert convert(value) == kind.process_result_value(value, dialect)
+    assert value is None or convert(value).tzinfo is UTC

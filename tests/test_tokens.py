@@ -121,7 +121,7 @@ REFUSED: dict[str, dict[str, Maker]] = {
         "alg unheard of": header(alg="ES384"),
     },
     "has expired": {"exp a minute ago": claims(exp=NOW - 60), "exp in 1970": claims(exp=3600)},
-    "not valid yet": {"signed in 10 min": claims(iat=NOW + 600), "good in 10 min": claims(nbf=NOW + 600)},
+    "not valid yet": {"signed in 2 h": claims(iat=NOW + 7200), "good in 2 h": claims(nbf=NOW + 7200)},
     "lacks": {
         "no exp": claims(exp=None),
         "no sub": claims(sub=None),

@@ -1,1 +1,1 @@
-"""Implement the same five routes in other ways. See `benchmarks/lineup.py`."""
+"""Implement the same routes in other ways. See `benchmarks/lineup.py`."""

@@ -15,7 +15,7 @@ from psycopg2 import errorcodes
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from db.engine import connect
+from db.pool import connect
 from db.waiting import remaining
 from errors import Unavailable
 
@@ -76,12 +76,16 @@ def _versions() -> list[str]:
 
 def engine_without_pool(url: URL) -> Engine:
     """Return an engine for a few connections in a row, none of which is kept."""
-    arguments = {"client_encoding": "utf8"}  # as in db/engine.py
+    arguments = {"client_encoding": "utf8"}  # as in db/pool.py
     engine = create_engine(
         url, poolclass=NullPool, use_native_hstore=False, hide_parameters=True, connect_args=arguments
     )
-    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "do_connect", _connect)
     return engine
+
+
+def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+    return connect(arguments, options)
 
 
 @contextmanager

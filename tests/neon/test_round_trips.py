@@ -108,7 +108,8 @@ def test_only_idle_connections_are_checked_and_close_before_neon_sleeps(
         sent, accepted = len(neon.front.messages), neon.faults.accepted
         assert http.get("/api/todos").status_code == 200
         said = ["S" if "FROM todo" in message else message for message in neon.front.messages[sent:]]
-        assert sorted(said) == sorted(expected), f"after {idle} s"
+        # The job at the start may have left a second connection, which is closed for its age, too.
+        assert (set(said), said.count("S")) == (set(expected), 1), f"after {idle} s"
         assert neon.faults.accepted == accepted + connected, f"after {idle} s"
 
 

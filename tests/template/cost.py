@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio.to_thread
 
-from db.engine import pool
+from db.pool import pool
 from main import app
 
 Count = dict[str, float]
@@ -90,7 +90,7 @@ async def measure(token: str) -> dict[str, Count]:
             await ask(method, path, body, token)
         sys.setprofile(None)
         costs[name] = {what: counted[what] / REPEATS for what in ("calls", "hops")}
-    pool.dispose()
+    pool.close_idle()
     counted.clear()
     await ask("GET", "/api/me", b"", token)
     costs["connecting"] = {"hops": counted["hops"]}

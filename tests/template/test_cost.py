@@ -15,7 +15,7 @@ from tests.conftest import Database
 from tests.issuer import Issuer
 from tests.live import environment
 
-BUDGETS = {"health": 480, "me": 1000, "list": 2500, "get": 1260, "create": 1330, "patch": 1450, "toggle": 1330}
+BUDGETS = {"health": 465, "me": 800, "list": 1190, "get": 870, "create": 1000, "patch": 1050, "toggle": 930}
 """Allow this many calls of functions in Python and C per request."""
 
 

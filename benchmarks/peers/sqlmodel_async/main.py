@@ -3,12 +3,13 @@
 import os
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import jwt
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException, Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import BigInteger
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -32,6 +33,7 @@ class Todo(SQLModel, table=True):
     completed: bool = False
     created_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     updated_at: datetime | None = None
+    version: int = Field(default=0, sa_type=BigInteger)  # a trigger sets the next one
 
 
 class TodoCreate(SQLModel):
@@ -60,6 +62,14 @@ class TodoRead(SQLModel):
     completed: bool
     created_at: datetime
     updated_at: datetime | None
+    version: int
+
+
+class Changes(SQLModel):
+    """Describe a page of changes."""
+
+    todos: list[TodoRead]
+    next: str
 
 
 async def get_session() -> AsyncIterator[AsyncSession]:
@@ -118,6 +128,14 @@ async def get_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID) -> 
     return await find(session, user_id, todo_id)
 
 
+@app.put("/api/todos/{todo_id}", response_model=TodoRead)
+async def replace_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID, new: TodoCreate) -> Todo:
+    """Replace all fields."""
+    todo = await find(session, user_id, todo_id)
+    todo.sqlmodel_update(new.model_dump(), update={"updated_at": datetime.now(UTC)})
+    return await save(session, todo)
+
+
 @app.patch("/api/todos/{todo_id}", response_model=TodoRead)
 async def update_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID, changes: TodoUpdate) -> Todo:
     """Change the fields that are sent."""
@@ -133,3 +151,16 @@ async def toggle_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID) 
     todo.completed = not todo.completed
     todo.updated_at = datetime.now(UTC)
     return await save(session, todo)
+
+
+@app.get("/api/changes", response_model=Changes)
+async def list_changes(
+    session: SessionDep,
+    user_id: CurrentUser,
+    since: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> dict[str, Any]:
+    """List what has a later version."""
+    changed = select(Todo).where(Todo.user_id == user_id, Todo.version > since).order_by(col(Todo.version))
+    todos = (await session.exec(changed.limit(limit))).all()
+    return {"todos": todos, "next": str(todos[-1].version if todos else since)}

@@ -6,12 +6,13 @@ A change reads the row, writes it, commits the transaction, and refreshes the ob
 import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import jwt
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException, Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import BigInteger
 from sqlmodel import Field, Session, SQLModel, col, create_engine, select
 
 ORIGIN = os.environ["BETTER_AUTH_URL"]
@@ -33,6 +34,7 @@ class Todo(SQLModel, table=True):
     completed: bool = False
     created_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     updated_at: datetime | None = None
+    version: int = Field(default=0, sa_type=BigInteger)  # a trigger sets the next one
 
 
 class TodoCreate(SQLModel):
@@ -61,6 +63,14 @@ class TodoRead(SQLModel):
     completed: bool
     created_at: datetime
     updated_at: datetime | None
+    version: int
+
+
+class Changes(SQLModel):
+    """Describe a page of changes."""
+
+    todos: list[TodoRead]
+    next: str
 
 
 def get_session() -> Iterator[Session]:
@@ -119,6 +129,14 @@ def get_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID) -> Todo:
     return find(session, user_id, todo_id)
 
 
+@app.put("/api/todos/{todo_id}", response_model=TodoRead)
+def replace_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID, new: TodoCreate) -> Todo:
+    """Replace all fields."""
+    todo = find(session, user_id, todo_id)
+    todo.sqlmodel_update(new.model_dump(), update={"updated_at": datetime.now(UTC)})
+    return save(session, todo)
+
+
 @app.patch("/api/todos/{todo_id}", response_model=TodoRead)
 def update_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID, changes: TodoUpdate) -> Todo:
     """Change the fields that are sent."""
@@ -134,3 +152,16 @@ def toggle_todo(session: SessionDep, user_id: CurrentUser, todo_id: UUID) -> Tod
     todo.completed = not todo.completed
     todo.updated_at = datetime.now(UTC)
     return save(session, todo)
+
+
+@app.get("/api/changes", response_model=Changes)
+def list_changes(
+    session: SessionDep,
+    user_id: CurrentUser,
+    since: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> dict[str, Any]:
+    """List what has a later version."""
+    changed = select(Todo).where(Todo.user_id == user_id, Todo.version > since).order_by(col(Todo.version))
+    todos = session.exec(changed.limit(limit)).all()
+    return {"todos": todos, "next": str(todos[-1].version if todos else since)}

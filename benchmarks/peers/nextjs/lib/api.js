@@ -14,6 +14,11 @@ export const TodoCreate = z.object({
   description: z.string().nullish(),
   completed: z.boolean().optional(),
 });
+// PUT replaces all fields, also those that are not sent.
+export const TodoReplace = TodoCreate.extend({
+  description: z.string().nullable().default(null),
+  completed: z.boolean().default(false),
+});
 export const TodoUpdate = TodoCreate.partial();
 const TodoId = z.uuid();
 

@@ -1,0 +1,1 @@
+"""Return constants with FastAPI."""

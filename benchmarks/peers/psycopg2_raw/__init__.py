@@ -1,0 +1,1 @@
+"""Execute statements with psycopg2 alone."""
