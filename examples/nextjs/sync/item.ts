@@ -107,7 +107,11 @@ export function confirmed(item: Item | undefined, operation: Operation, version:
   delete edits.created_at;
   delete edits.completed_at;
   const completedAt = content.completed ? (server.completed_at ?? content.completed_at ?? now) : null;
-  return { id: item.id, server: { ...server, ...content, completed_at: completedAt, deleted_at: null }, edits };
+  // These times are about those of the API, which the next changes have. Until then the todo keeps its place.
+  // A put that changed nothing has the old version, and no change follows.
+  const isNewer = item.server && server.version > item.server.version;
+  const times = { ...(isNewer && { updated_at: now }), completed_at: completedAt, deleted_at: null };
+  return { id: item.id, server: { ...server, ...content, ...times }, edits };
 }
 
 /** Return a todo after the API refused an operation. If the user has changed it since, it is sent again. */

@@ -164,6 +164,17 @@ test("confirmed: the edits that were sent disappear, and those made since then r
   assert.equal(confirmed(undefined, put, 9), undefined);
 });
 
+test("confirmed: a changed todo stays the one that was changed last, and a new one is unchanged", () => {
+  const before = new Date().toISOString();
+  const put = /** @type {const} */ ({ kind: "put", id: ID, base: 1, content: content({ title: "new" }) });
+  const changed = confirmed(item({ title: "new" }), put, 9);
+  assert(((changed && shown(changed)?.updated_at) ?? "") >= before);
+  const same = confirmed(item({ title: "new" }, { server: todo({ title: "new" }), sent: [put.content] }), put, 1);
+  assert.equal(same && shown(same)?.updated_at, null, "the put changed nothing, so no change follows");
+  const created = confirmed(item({ title: "new" }, { server: null }), { ...put, base: 0 }, 9);
+  assert.equal(created && shown(created)?.updated_at, null);
+});
+
 test("received: fields that only one changed are kept from both, and others are this device's", () => {
   /** @type {[string, Item | undefined, Partial<Todo>, Edits, (string | undefined)[]][]} */
   const table = [
