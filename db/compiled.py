@@ -1,6 +1,5 @@
 """A statement of SQLAlchemy's that is compiled once, and how it is executed."""
 
-from copy import copy
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import errorcodes
 from pydantic import BaseModel
-from sqlalchemy import ARRAY, Column, Insert, ScalarSelect, Table, UpdateBase, literal_column
+from sqlalchemy import ARRAY, Connection, Insert, Table, UpdateBase
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import visitors
 from sqlalchemy.types import TypeEngine
@@ -16,6 +15,7 @@ from sqlmodel import Session
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from config import settings
+from db.correlation import correlate
 from db.engine import dialect
 from db.errors import was_lost
 from db.plain_read import is_plain_read
@@ -44,10 +44,11 @@ class Compiled:
         repeats: bool = False,
         one_at_a_time: bool = False,
     ) -> None:
-        for part in visitors.iterate(statement):
-            if isinstance(part, UpdateBase):
-                refuse_writes(part)
-        self._statement = _correlate(statement)
+        writes = [part for part in visitors.iterate(statement) if isinstance(part, UpdateBase)]
+        for write in writes:
+            refuse_writes(write)
+        self._is_write = bool(writes)
+        self._statement = correlate(statement)
         self._first = first
         self.names = [column.name for column in statement.exported_columns]
         names = [*read.model_fields, *further]
@@ -99,13 +100,27 @@ class Compiled:
         try:
             if self._first is not None:
                 session.connection().execute(self._first, values)
-            rows = session.connection().execute(self._statement, values).all()
+            if self._is_write and self._is_simple and isinstance(session, RequestSession):
+                rows = self._execute_text(session.connection(), values)
+            else:
+                rows = list(session.connection().execute(self._statement, values).all())
             if is_alone:
                 session.commit()
         finally:
             if is_alone:
                 session.rollback()
-        return list(rows)
+        return rows
+
+    def _execute_text(self, connection: Connection, values: dict[str, Any]) -> list[Any]:
+        """Execute a write. With `execute()`, a value with the name of a column would be one of its `values()`."""
+        try:
+            parameters = self._converted(values)
+        except (ValueError, OverflowError) as error:
+            raise self._error(error, None) from None
+        result = connection.exec_driver_sql(self._text, parameters)
+        if self._converters is None:
+            self._set_converters(result.cursor.description)
+        return self._convert(list(result.all()))
 
     def _execute(self, values: dict[str, Any]) -> list[Any]:
         """Execute the statement in autocommit; again, if it may be, its connection is lost, and time is left.
@@ -124,12 +139,10 @@ class Compiled:
         return self._execute_once(values)
 
     def _execute_once(self, values: dict[str, Any]) -> list[Any]:
-        parameters = dict(self._constants)
         with Waiting(), measured(self._text):
             lease = connection = None
             try:
-                for name, key, convert in self._parameters:
-                    parameters[name] = convert(values[key]) if convert else values[key]
+                parameters = self._converted(values)
                 lease = Lease(one_at_a_time=self._one_at_a_time)
                 connection = lease.connection
                 with connection.cursor() as cursor:
@@ -142,7 +155,13 @@ class Compiled:
             finally:
                 if lease:
                     lease.end()
-        return self._convert(rows) if rows and self._converters else rows
+        return self._convert(rows)
+
+    def _converted(self, values: dict[str, Any]) -> dict[str, Any]:
+        parameters = dict(self._constants)
+        for name, key, convert in self._parameters:
+            parameters[name] = convert(values[key]) if convert else values[key]
+        return parameters
 
     def _set_converters(self, description: Any) -> None:
         # The converter of a number depends on the type that the database returned.
@@ -153,8 +172,10 @@ class Compiled:
         self._converters = [(index, convert) for index, convert in converters if convert]
 
     def _convert(self, rows: list[Any]) -> list[Any]:
+        if not (rows and self._converters):
+            return rows
         turned = list(zip(*rows, strict=True))
-        for index, convert in self._converters or ():
+        for index, convert in self._converters:
             turned[index] = tuple(map(convert, turned[index]))
         return list(zip(*turned, strict=True))
 
@@ -215,28 +236,3 @@ def _was_cancelled_early(error: DBAPIError, began: float) -> bool:
     """
     is_cancelled = getattr(error.orig, "pgcode", None) == errorcodes.QUERY_CANCELED
     return is_cancelled and _time_left(began) > monotonic() - began
-
-
-def _correlate(statement: Any) -> Any:
-    """Let sub-selects in the RETURNING of an INSERT mean the row that is returned.
-
-    SQLAlchemy 2.1 correlates sub-selects with an enclosing SELECT, UPDATE or DELETE, but not with
-    an INSERT: there, `select(…).where(Tag.todo_id == Todo.id)` would range over all todos.
-    """
-    if not isinstance(statement, Insert):
-        return statement
-    table: Any = statement.table
-    names = dialect.identifier_preparer
-
-    def replace(element: Any, **_: Any) -> Any:
-        if isinstance(element, Column) and getattr(element.table, "fullname", None) == table.fullname:
-            return literal_column(f"{names.format_table(table)}.{names.quote(element.name)}", element.type)
-        return None
-
-    def replace_in_selects(element: Any, **_: Any) -> Any:
-        return visitors.replacement_traverse(element, {}, replace) if isinstance(element, ScalarSelect) else None
-
-    returned = [visitors.replacement_traverse(column, {}, replace_in_selects) for column in statement.exported_columns]
-    correlated: Any = copy(statement)
-    correlated._returning = ()  # `returning()` adds to what is there
-    return correlated.returning(*returned)

@@ -50,20 +50,25 @@ _ANY = ""
 def _types(dependant: Dependant) -> Iterator[tuple[str, set[Any]]]:
     """Yield the name of each parameter and its types."""
     for field in dependant.query_params:
-        model = field.field_info.annotation
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            yield str(field.validation_alias or field.alias), kinds(model)
-            continue
-        if model.model_config.get("extra") == "allow":
-            yield _ANY, {str, list}
-        for name, info in model.model_fields.items():
-            alias = info.validation_alias or info.alias or name
-            for one in alias.choices if isinstance(alias, AliasChoices) else [alias]:
-                yield str(one), kinds(info.annotation)
+        types = kinds(field.field_info.annotation)
+        models = [kind for kind in types if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not models:
+            yield from ((name, types) for name in _names(field.field_info.validation_alias or field.alias))
+        for model in models:
+            if model.model_config.get("extra") == "allow":
+                yield _ANY, {str, list}
+            for own_name, info in model.model_fields.items():
+                alias = info.validation_alias or info.alias or own_name
+                yield from ((name, kinds(info.annotation)) for name in _names(alias))
     if isinstance(dependant.call, APIKeyQuery):
         yield dependant.call.model.name, {str}
     for part in dependant.dependencies:
         yield from _types(part)
+
+
+def _names(alias: Any) -> list[str]:
+    """Return the names that an alias of pydantic accepts."""
+    return [str(one) for one in (alias.choices if isinstance(alias, AliasChoices) else [alias])]
 
 
 def kinds(annotation: Any) -> set[Any]:

@@ -60,24 +60,24 @@ class Ordered(BaseModel):
         return dict([next(iter(values.items()))]) if values else {}
 
 
-Said = dict[str, Any]
+Answered = dict[str, Any]
 done: list[str] = []
 """What background tasks were called with."""
 Known = Annotated[str | None, Header()]
 
 
 @router.get("/model")
-def read_model(user: CurrentUser, page: Annotated[Page, Query()], x_known: Known = None) -> Said:
+def read_model(user: CurrentUser, page: Annotated[Page, Query()], x_known: Known = None) -> Answered:
     return {"user": user.id, "page": page, "known": x_known}
 
 
 @router.get("/aliased")
-def read_aliased(user: CurrentUser, page: Annotated[Aliased, Query()]) -> Said:
+def read_aliased(user: CurrentUser, page: Annotated[Aliased, Query()]) -> Answered:
     return {"user": user.id, "page": page}
 
 
 @router.get("/anything")
-def read_anything(user: CurrentUser, page: Annotated[Anything, Query()]) -> Said:
+def read_anything(user: CurrentUser, page: Annotated[Anything, Query()]) -> Answered:
     return {"user": user.id, "page": page}
 
 
@@ -91,7 +91,7 @@ async def read_scalars(
     limit: Annotated[int | None, Query(alias="page-size")] = None,
     x_many: Annotated[list[int] | None, Header()] = None,
     x_default: Annotated[int, Header()] = 7,
-) -> Said:
+) -> Answered:
     assert again is user
     return {"number": number, "required": required, "tag": tag, "limit": limit, "many": x_many, "default": x_default}
 
@@ -99,7 +99,7 @@ async def read_scalars(
 @router.put("/body/{number}", status_code=201)
 def put_body(
     number: int, request: Request, response: Response, user: CurrentUser, note: Note, x_must: Annotated[str, Header()]
-) -> Said:
+) -> Answered:
     response.headers["X-Path"] = request.url.path
     return {"user": user.id, "number": number, "note": note, "must": x_must}
 
@@ -112,13 +112,13 @@ async def take_form(
     text: Annotated[str, Form()],
     file: UploadFile,
     theme: Annotated[str | None, Cookie()] = None,
-) -> Said:
+) -> Answered:
     tasks.add_task(done.append, text)
     return {"user": user.id, "text": text, "file": await file.read(), "theme": theme, "path": connection.url.path}
 
 
 @router.get("/header-model")
-def read_header_model(heads: Annotated[Heads | None, Header()] = None) -> Said:
+def read_header_model(heads: Annotated[Heads | None, Header()] = None) -> Answered:
     return {"heads": heads}
 
 
@@ -126,17 +126,30 @@ def read_header_model(heads: Annotated[Heads | None, Header()] = None) -> Said:
 def read_header_choices(
     one: Annotated[str | None, Header(validation_alias=AliasChoices("x-a", "x-b"))] = None,
     two: Annotated[str | None, Header(alias="X-C")] = None,
-) -> Said:
+) -> Answered:
     return {"one": one, "two": two}
 
 
+@router.get("/optional")
+def read_optional(page: Annotated[Aliased | None, Query()] = None) -> Answered:
+    return {"page": page}
+
+
+@router.get("/query-choices")
+def read_query_choices(
+    size: Annotated[int, Query(validation_alias=AliasChoices("size", "page-size"))] = 1,
+    all_: Annotated[bool, Query(alias="all")] = False,
+) -> Answered:
+    return {"size": size, "all": all_}
+
+
 @router.get("/ordered")
-def read_ordered(query: Annotated[Ordered, Query()]) -> Said:
+def read_ordered(query: Annotated[Ordered, Query()]) -> Answered:
     return {"query": query}
 
 
 @router.get("/named/{_request}")
-def read_named(_request: int) -> Said:
+def read_named(_request: int) -> Answered:
     return {"request": _request}
 
 
@@ -150,7 +163,7 @@ def logged(function: Any) -> Any:
 
 @router.get("/decorated")
 @logged
-async def read_decorated(number: int = 1) -> Said:
+async def read_decorated(number: int = 1) -> Answered:
     return {"number": number}
 
 
@@ -161,7 +174,7 @@ def yield_decorated() -> Iterator[Note]:
 
 
 @router.get("/nobody")
-def read_nothing() -> Said:
+def read_nothing() -> Answered:
     return {}
 
 
@@ -192,6 +205,9 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "a model of headers": ("GET", "header-model", {"headers": {"X-One": "1", "X-List": "2"}}),
     "no header of a model": ("GET", "header-model", {}),
     "the second name of a header": ("GET", "header-choices", {"headers": {"X-B": "1", "X-C": "2"}}),
+    "an optional model": ("GET", "optional?page-size=4&tag=a", {}),
+    "no optional model": ("GET", "optional", {}),
+    "the second name of a parameter": ("GET", "query-choices?page-size=4&all=true", {}),
     "the order of the fields": ("GET", "ordered?c=1&a=2", {}),
     "an argument named request": ("GET", "named/3", {}),
     "behind a decorator": ("GET", "decorated?number=2", {}),
@@ -253,6 +269,28 @@ def test_an_answer_is_the_same_as_with_fastapis_resolution(app: FastAPI, read: l
     assert read == []
     if answer.status_code < 300 and name != "lines behind a decorator":
         assert was_read == [True]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("optional", {"page": None}),
+        ("optional?page-size=4&tag=a&tag=b", {"page": {"page-size": 4, "tag": ["a", "b"]}}),
+        ("query-choices?size=4", {"size": 4, "all": False}),
+        ("query-choices?page-size=4&all=true", {"size": 4, "all": True}),
+    ],
+)
+def test_every_name_that_fastapi_reads_is_accepted(app: FastAPI, path: str, expected: Answered) -> None:
+    with TestClient(app) as client:
+        assert client.get(f"/api/direct/{path}").json() == expected
+
+
+@pytest.mark.parametrize(
+    "path", ["optional?size=1", "optional?page-size=1&page-size=2", "query-choices?all=1", "query-choices?al=true"]
+)
+def test_other_names_and_values_of_a_query_are_422(app: FastAPI, path: str) -> None:
+    with TestClient(app) as client:
+        assert client.get(f"/api/direct/{path}").status_code == 422
 
 
 def test_background_tasks_run(app: FastAPI, read: list[bool]) -> None:

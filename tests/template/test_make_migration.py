@@ -418,6 +418,37 @@ def test_post_and_put_set_fields_of_each_type(http: httpx.Client, keys: dict[str
     assert sent(http.put(f"/api/todos/{made['id']}", json={"title": "second", **SECOND}), 200, SECOND) == made
 
 
+IN_A_TRANSACTION = """
+from crud.batch import put_todo
+from crud.bulk import delete_todos, update_todos
+from crud.move import move_todo
+from crud.todo import create_todo, delete_todo, toggle_todo, update_todo
+from crud.trash import purge_todo, restore_todo
+from db.session import RequestSession
+from models.listing import TodoFilter
+from models.todo import TodoCreate, TodoUpdate
+
+with RequestSession() as session, session.begin():
+    me = session, "another"
+    todo = create_todo(*me, TodoCreate(title="x", owner="first"))
+    update_todo(*me, todo.id, TodoUpdate(owner="second", title="y"))
+    put_todo(*me, todo.id, TodoCreate(title="z", owner="third"), creates=False)
+    print(toggle_todo(*me, todo.id).owner, move_todo(*me, todo.id, None).owner)
+    delete_todo(*me, todo.id)
+    print(restore_todo(*me, todo.id).owner, update_todos(*me, TodoFilter(id=[todo.id]), TodoUpdate(owner="fourth")))
+    print(delete_todos(*me, TodoFilter(id=[todo.id])), purge_todo(*me, todo.id))
+"""
+
+
+def test_writes_in_a_transaction_have_a_field_named_as_their_value(
+    migrated: Copy, http: httpx.Client, database: Database
+) -> None:
+    """The statements of crud have a value `owner`, and the copy has a field with this name."""
+    assert http.get("/api/todos").status_code == 200
+    printed = migrated.run("-c", IN_A_TRANSACTION, DATABASE_URL=database.api_url)
+    assert printed.splitlines() == ["third third", "third 1", "1 True"]
+
+
 def test_patches_set_fields_of_each_type(http: httpx.Client, keys: dict[str, Any]) -> None:
     todo = http.post("/api/todos", json={"title": "patched"}).json()
     url, many = f"/api/todos/{todo['id']}", f"/api/todos?id={todo['id']}"
