@@ -51,9 +51,9 @@ def main(options: Namespace) -> None:
     for name in measured:
         versions |= peers[name].versions()
     parts = [_NOTE.format(**vars(options)), *tables(results, peers, options.routes)]
-    report.write("bench", "CPU per request", parts, options, **versions)
+    report.write("bench", "CPU per request", parts, options, versions=versions)
     if in_production:
-        report.write("bench-production", "CPU per request in production", in_production, options, **versions)
+        report.write("bench-production", "CPU per request in production", in_production, options, versions=versions)
     if far:
         report.write("bench-roundtrips", "A database far away", far, options)
 

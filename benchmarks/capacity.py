@@ -19,7 +19,8 @@ ROUND_TRIP = 2.0  # milliseconds between a function and a compute in the same re
 POOL_SIZE = 5
 """The default of DB_POOL_SIZE."""
 
-COMPUTES = {0.25: 104, 0.5: 209, 1: 419, 2: 839, 4: 1678, 8: 3357, 16: 4000, 32: 4000, 56: 4000}
+_UP_TO_8 = {0.25: 104, 0.5: 209, 1: 419, 2: 839, 3: 1258, 4: 1678, 5: 2098, 6: 2517, 7: 2937, 8: 3357}
+COMPUTES = _UP_TO_8 | dict.fromkeys((*range(9, 17), *range(18, 57, 2)), 4000)
 """Map the sizes of a compute, in CU, to max_connections. A CU is a vCPU with 4 GB of memory."""
 POOL_SHARE = 0.9
 """The share of max_connections that the pooler uses for one role and database."""
@@ -62,7 +63,7 @@ class Need:
             f"{self.peak:,.1f}",
             f"{self.cpu:,.3f}",
             f"{size:g} CU" if size else f"more than {max(COMPUTES)} CU",
-            f"{self.in_use:,.1f} of {POOL_SHARE * COMPUTES[size]:,.0f}" if size else f"{self.in_use:,.1f}",
+            f"{self.in_use:,.1f} of {int(POOL_SHARE * COMPUTES[size]):,}" if size else f"{self.in_use:,.1f}",
             f"{self.processes:,}",
             f"{clients:,} of {POOLER_CLIENTS:,}",
             f"{self.storage:,.2f} GB",

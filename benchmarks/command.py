@@ -19,7 +19,7 @@ def options(description: str | None, **defaults: int) -> ArgumentParser:
     parser = ArgumentParser(description=description)
     for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--dry-run", action="store_true", help="print the results without writing docs/benchmarks.md")
+    parser.add_argument("--dry-run", action="store_true", help="print the results without writing them into a document")
     return parser
 
 

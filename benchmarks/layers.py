@@ -72,7 +72,7 @@ _RULES: list[tuple[str, str, str | None]] = [
     (r"uvicorn\b|asyncio/runners\.py|uvloop/|httptools/|click/", "", SERVER),
 ]
 _COMPILED = [(re.compile(file), re.compile(function), layer) for file, function, layer in _RULES]
-# A C function has no frame. The line that calls it tells that it is psycopg2's.
+# A C function has no frame. The line that calls it shows that it is psycopg2's.
 _CALLS_DRIVER = re.compile(r"\.(execute|fetchone|fetchmany|fetchall|cursor)\(")
 _FRAME = re.compile(r"(?P<function>.*) \((?P<file>.*?)(?::(?P<line>\d+))?\)")
 

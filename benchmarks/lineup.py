@@ -18,7 +18,7 @@ from benchmarks.servers import API, ROOT, UVICORN, Problem
 
 _HERE = Path(__file__).resolve().parent
 PACKAGES = ROOT / ".local" / "benchmarks"
-"""Install the packages of the asynchronous peer here, so that no other server imports them. Git ignores it."""
+"""Install the packages of the asynchronous peer and py-spy here, so that no server imports them by chance."""
 _INSTALL_TIMEOUT = 900  # seconds
 _VARIABLES = {"NODE_ENV": "production", "NEXT_TELEMETRY_DISABLED": "1"}
 # Next.js loads its routes when it builds them. Nothing connects to these addresses.
@@ -124,7 +124,8 @@ def _npm(folder: Path) -> Step:
 
 
 _PIP = (sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(PACKAGES), "--requirement")
-_ASYNCPG = Step((*_PIP, "requirements.txt"), _HERE, ("requirements.txt",), PACKAGES / ".installed")
+FURTHER_PACKAGES = Step((*_PIP, "requirements.txt"), _HERE, ("requirements.txt",), PACKAGES / ".installed")
+"""Install `PACKAGES`."""
 _HONO = _HERE / "peers" / "hono"
 _NEXT = _HERE / "peers" / "nextjs"
 _NEXT_SOURCES = ("package-lock.json", "next.config.js", "app/**/*.js", "lib/*.js")
@@ -150,7 +151,7 @@ PEERS = {
     RAW: Peer("psycopg2 raw"),
     "usual": Peer("FastAPI, usual design", (*app("usual"), *_QUIET), _WITHOUT_BATCH, _every(1 / 3)),
     "sqlmodel_async": Peer(
-        "FastAPI, usual, async", (*app("sqlmodel_async"), *_QUIET), _WITHOUT_BATCH, steps=(_ASYNCPG,)
+        "FastAPI, usual, async", (*app("sqlmodel_async"), *_QUIET), _WITHOUT_BATCH, steps=(FURTHER_PACKAGES,)
     ),
     "hono": Peer("Hono", _NODE, ROUTES, _every(1.0), _HONO, _HONO_STEPS),
     "hono_remembers": Peer(

@@ -10,15 +10,15 @@ function setup(thread)
   thread:set("number", threads)
 end
 
-local function prepare(method, path, token, bodies)
+local function formatted(method, path, token, bodies)
   local headers = { ["Authorization"] = "Bearer " .. token, ["Host"] = wrk.headers["Host"] }
   if #bodies == 0 then return { turn = 0, wrk.format(method, path, headers) } end
   headers["Content-Type"] = "application/json"
-  local prepared = { turn = 0 }
+  local variants = { turn = 0 }
   for _, body in ipairs(bodies) do
-    table.insert(prepared, wrk.format(method, path, headers, body))
+    table.insert(variants, wrk.format(method, path, headers, body))
   end
-  return prepared
+  return variants
 end
 
 function init(arguments)
@@ -27,7 +27,7 @@ function init(arguments)
     local method, path, token, rest = line:match("^(%S+)\t(%S+)\t(%S+)(.*)$")
     local bodies = {}
     for body in rest:gmatch("[^\t]+") do table.insert(bodies, body) end
-    table.insert(requests, prepare(method, path, token, bodies))
+    table.insert(requests, formatted(method, path, token, bodies))
   end
 end
 

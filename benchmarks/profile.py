@@ -15,21 +15,13 @@ from statistics import median
 from time import monotonic, sleep
 
 from benchmarks import command, layers, report
-from benchmarks.lineup import Step
+from benchmarks.lineup import FURTHER_PACKAGES, PACKAGES
 from benchmarks.load import Load, check_wrk, drive
 from benchmarks.servers import ROOT, Problem, Running
 from benchmarks.stage import Stage, reset, stage
 
 ROUTES = ("list", "get", "create", "toggle")
-_FOLDER = ROOT / ".local" / "benchmarks"
-_PIP = (sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(_FOLDER))
-_INSTALL = Step(
-    (*_PIP, "--requirement", "requirements.txt"),
-    Path(__file__).resolve().parent,
-    ("requirements.txt",),
-    _FOLDER / ".installed",
-)
-_SAMPLER = _FOLDER / "bin" / "py-spy"
+_SAMPLER = PACKAGES / "bin" / "py-spy"
 _RATE = 200  # samples per second; with more, the server would be stopped for much of the time
 _BEFORE, _AFTER = 1, 3  # seconds of load before the samples, and enough for the start of py-spy
 _WARM_UP = 3  # seconds
@@ -59,7 +51,7 @@ def prepare() -> None:
     """
     if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
         raise Problem("The profile needs Linux with two cores or more: one for the server, the others for the rest.")
-    _INSTALL.run()
+    FURTHER_PACKAGES.run()
     if not _SAMPLER.exists():
         raise Problem(f"py-spy has no program for this machine. {_SAMPLER.relative_to(ROOT)} does not exist.")
 

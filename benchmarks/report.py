@@ -1,18 +1,18 @@
-"""Print results as Markdown, and write them between markers into docs/benchmarks.md."""
+"""Print results as Markdown, and write them between markers into a document."""
 
 import platform
 import re
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
-from benchmarks.servers import ROOT
+from benchmarks.servers import ROOT, Problem
 
-DOCUMENT = ROOT / "docs" / "benchmarks.md"
+_BENCHMARKS = ROOT / "docs" / "benchmarks.md"
 _PACKAGES = ("fastapi", "sqlmodel", "sqlalchemy", "psycopg2-binary", "pyjwt", "uvicorn")
 _LOAD_BEFORE = psutil.getloadavg()[0]
 
@@ -31,7 +31,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {line} |" for line in text)
 
 
-def write(name: str, title: str, parts: Sequence[str], options: Namespace, **versions: str) -> None:
+def write(
+    name: str,
+    title: str,
+    parts: Sequence[str],
+    options: Namespace,
+    *,
+    versions: Mapping[str, str] | None = None,
+    document: Path = _BENCHMARKS,
+) -> None:
     """Print a section, and replace the section of that name in the document.
 
     Args:
@@ -40,21 +48,26 @@ def write(name: str, title: str, parts: Sequence[str], options: Namespace, **ver
         parts: its paragraphs and tables.
         options: the options of the command.
         versions: the versions of the peers' packages.
+        document: the document, which has the markers.
+
+    Raises:
+        Problem: the document has no such section.
     """
-    text = "\n\n".join([f"## {title}", _circumstances(versions), *parts])
+    text = "\n\n".join([f"## {title}", _circumstances(versions or {}), *parts])
     print(f"\n{text}\n")
     if options.dry_run:
         return
     start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
     section = f"{start}\n{text}\n{end}"
-    document = DOCUMENT.read_text() if DOCUMENT.exists() else "# Benchmarks\n"
     # The replacement is a function, because re.sub() interprets backslashes in a text.
-    document, replaced = re.subn(f"{start}.*{end}", lambda _: section, document, flags=re.DOTALL)
-    DOCUMENT.write_text(document if replaced else f"{document.rstrip()}\n\n{section}\n")
-    print(f"The section was written to {DOCUMENT.relative_to(ROOT)}.")
+    written, replaced = re.subn(f"{start}.*{end}", lambda _: section, document.read_text(), flags=re.DOTALL)
+    if not replaced:
+        raise Problem(f"{document.relative_to(ROOT)} has no markers of {name}.")
+    document.write_text(written)
+    print(f"The section was written to {document.relative_to(ROOT)}.")
 
 
-def _circumstances(versions: dict[str, str]) -> str:
+def _circumstances(versions: Mapping[str, str]) -> str:
     """Return the time, the machine, its load before the benchmark, and the versions."""
     used = {"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}, **versions}
     machine = f"{_cpu()}, {psutil.cpu_count()} cores, {platform.system()} {platform.machine()}"

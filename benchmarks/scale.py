@@ -140,8 +140,9 @@ def main(options: Namespace) -> None:
     with stage() as set_up:
         parts = measure(set_up, options)
         ((version,),) = execute(set_up.server.url("postgres"), "SHOW server_version")
-    report.DOCUMENT = PAGE
-    report.write("bench-scale", "Measured, and derived", parts, options, PostgreSQL=version)
+    report.write(
+        "bench-scale", "Measured, and derived", parts, options, versions={"PostgreSQL": version}, document=PAGE
+    )
 
 
 if __name__ == "__main__":

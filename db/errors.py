@@ -55,6 +55,8 @@ def as_unavailable(error: exc.SQLAlchemyError) -> Unavailable | None:
         detail = "Another request is changing the same data. Try again."
     elif code in _MISSING:
         detail = "The database lacks a table, a column or a right."
+    elif code == errorcodes.READ_ONLY_SQL_TRANSACTION:
+        detail = "The database is read-only."
     elif isinstance(cause, psycopg2.errors.InFailedSqlTransaction):
         return None  # the code went on after a statement had failed
     elif isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError) or was_lost(error):

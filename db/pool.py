@@ -73,7 +73,7 @@ class Connection(extensions.connection):
     _socket: select.poll
 
     def begin(self) -> Self:
-        """Prepare a connection that was made, and return it."""
+        """Set up a connection that was made, and return it."""
         # `__init__` would be in the traceback of a connection that was not made, and so keep its socket open.
         self.autocommit = True
         # The wall clock, because the monotonic one may stand still while a process is frozen.
@@ -91,7 +91,7 @@ class Pool:
     """The open connections that nobody uses, the last used one first, so that others reach `MAX_AGE`.
 
     Nobody waits here: `slots` are the limit. It is used by all threads and event loops.
-    SQLAlchemy's pool does the same with an object for each use and events, a fifth of a request's CPU time.
+    SQLAlchemy's pool does the same with an object and events for each use, which takes more CPU time (decision 19).
 
     Args:
         url: the URL of the database.

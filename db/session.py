@@ -79,9 +79,9 @@ async def get_session(connection: HTTPConnection) -> Session:
     The session acquires a connection with its first statement. It may be used after the endpoint, in
     background tasks and streamed answers; what they leave uncommitted is committed when they end.
 
-    `yield` would do the same with two more layers of generators, a sixth of a request's CPU time.
-    So this uses the stacks in which FastAPI 0.165 keeps generators. One ends with the endpoint, the
-    other after the answer. Their names are not documented. If they change, every test fails.
+    `yield` would do the same with two more layers of generators, which take more CPU time. So this
+    uses the stacks in which FastAPI 0.165 keeps generators. One ends with the endpoint, the other
+    after the answer. Their names are not documented. If they change, every test fails.
 
     Raises:
         Unavailable: the schema is not up to date, and cannot be brought up to date.

@@ -59,8 +59,8 @@ class ApiRoute(Route):
     An endpoint that does not declare `CurrentUser` requires a token too. A public route needs a
     plain `APIRouter`. A parameter of the query that no argument of the endpoint declares is 422.
 
-    FastAPI runs `def` endpoints in threads, and hands Python's lock from thread to thread, which is
-    a third of a request's CPU time. Here they run on the event loop, which stays free while they
+    FastAPI runs `def` endpoints in threads, and hands Python's lock from thread to thread, which
+    takes CPU time (decision 11). Here they run on the event loop, which stays free while they
     wait for the database. An endpoint that blocks on something else needs `ThreadRoute`.
     """
 

@@ -1,4 +1,4 @@
-// The routes on Hono, Drizzle, pg and jose; `--port` says where.
+// The routes on Hono, Drizzle, pg and jose; `--port` is the port.
 // REMEMBER_TOKENS=1 remembers verified tokens, and LOG_REQUESTS=1 logs each request.
 
 import { parseArgs } from "node:util";
