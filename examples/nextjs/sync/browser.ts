@@ -42,6 +42,8 @@ export function run(client: TodoClient): () => void {
 
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
+  let callers = 0; // of the sync that is under way
+  let isOnlineAgain = false;
   let isLeaving = false;
 
   function syncIn(milliseconds: number): void {
@@ -50,19 +52,30 @@ export function run(client: TodoClient): () => void {
   }
 
   async function sync(onlyIfChanged = false): Promise<void> {
+    callers += 1;
     await client.sync({ onlyIfChanged }).catch((error: unknown) => console.error("The sync failed:", error));
     await takeLastEdits(client); // of todos that are known now
+    callers -= 1;
+    if (callers > 0) return; // the last one knows all
+    const isRepeated = isOnlineAgain;
+    isOnlineAgain = false;
     const { state } = client.getSnapshot().status;
     if (state === "idle" || state === "signed-out" || state === "other-user") {
       failures = 0;
       return;
     }
+    if (isRepeated) return syncIn(0); // it was begun without a connection
     const backoff = Math.min(FIRST_RETRY * 2 ** failures, LAST_RETRY);
     failures += 1;
     syncIn(Math.max(client.retryAfter, backoff) * 1000);
   }
 
   const now = () => syncIn(0);
+  const whenOnline = () => {
+    failures = 0;
+    if (callers > 0) isOnlineAgain = true;
+    else now();
+  };
   const whenVisible = () => document.visibilityState === "visible" && void sync(true);
   const whenLeft = () => {
     isLeaving = true;
@@ -79,7 +92,7 @@ export function run(client: TodoClient): () => void {
   };
   const isSignedIn = () => !["signed-out", "other-user"].includes(client.getSnapshot().status.state);
   const poll = setInterval(() => isSignedIn() && whenVisible(), POLL_INTERVAL);
-  addEventListener("online", now);
+  addEventListener("online", whenOnline);
   addEventListener("focus", whenVisible);
   addEventListener("pageshow", whenShown);
   addEventListener("pagehide", whenLeft);
@@ -93,7 +106,7 @@ export function run(client: TodoClient): () => void {
   return () => {
     clearTimeout(timer);
     clearInterval(poll);
-    removeEventListener("online", now);
+    removeEventListener("online", whenOnline);
     removeEventListener("focus", whenVisible);
     removeEventListener("pageshow", whenShown);
     removeEventListener("pagehide", whenLeft);

@@ -50,6 +50,8 @@ export class TodoClient extends TodoState<Options> {
   #running: Promise<void> | undefined;
   /** Whether something was edited during the sync. */
   #again = false;
+  /** Whether somebody asked during the sync what has changed. The sync may have asked before that change. */
+  #askAgain = false;
   /** What this sync does not send any more. */
   #skipped = new Set<string>();
   #mismatches = new Map<string, number>();
@@ -66,13 +68,14 @@ export class TodoClient extends TodoState<Options> {
    */
   sync({ onlyIfChanged = false } = {}): Promise<void> {
     if (this.#running) {
-      this.#again ||= !onlyIfChanged;
+      if (onlyIfChanged) this.#askAgain = true;
+      else this.#again = true;
       return this.#running;
     }
     const lock = this.options.lock ?? ((run) => run());
     this.#running = lock(() => this.#syncAlone(onlyIfChanged)).finally(() => {
       this.#running = undefined;
-      return this.#again ? this.sync() : undefined;
+      return this.#again || this.#askAgain ? this.sync({ onlyIfChanged: !this.#again }) : undefined;
     });
     return this.#running;
   }
@@ -86,6 +89,7 @@ export class TodoClient extends TodoState<Options> {
       if (this.options.lock) await this.refresh(this.unsent());
       for (let isFirst = true; isFirst || this.#again; isFirst = false) {
         this.#again = false;
+        this.#askAgain = false;
         if (isFirst && onlyIfChanged && this.#next().length === 0 && !(await this.#hasChanged())) break;
         this.setState("syncing");
         await this.#receive();
@@ -99,6 +103,7 @@ export class TodoClient extends TodoState<Options> {
       else this.setState("idle");
     } catch (error) {
       this.#again = false;
+      this.#askAgain = false;
       this.#fail(error);
     }
   }

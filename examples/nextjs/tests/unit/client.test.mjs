@@ -842,6 +842,19 @@ test("a poll without changes is one request, and one that fails in the middle is
   assert.equal(client.get(other.id)?.title, "theirs");
 });
 
+test("what another device does during a sync is received if somebody asks", TIMEOUT, async (t) => {
+  const { api, client } = await deviceWith(t, { title: "Milk" });
+  const other = crypto.randomUUID();
+  api.once("/changes", (_, go) => {
+    const answered = go();
+    api.put(other, { title: "theirs" });
+    void client.sync({ onlyIfChanged: true }); // as a return to the tab does
+    return answered;
+  });
+  await client.sync();
+  assert.equal(client.get(other)?.title, "theirs");
+});
+
 // --- Answers that would be asked for without end
 
 const EMPTY_PAGE = { todos: [], gone: [], next: "1", more: true };
