@@ -15,7 +15,7 @@ import {
 import { useState } from "react";
 
 import { complete, remove } from "@/lib/actions";
-import { useLater } from "@/lib/hooks/use-later";
+import { loadLater, useLater } from "@/lib/hooks/use-later";
 import { useTodos } from "@/lib/hooks/use-todos";
 import { nameOf, type View } from "@/lib/views";
 import { compare } from "@/sync/order";
@@ -39,9 +39,10 @@ export function MoreMenu({ view, list, onHelp }: Props) {
   const close = () => setOpen(undefined);
 
   /** Save a file with all todos. Those that this device does not have yet would be missing in it. */
-  function save(name: string, type: string, write: "toCsv" | "toJsonLines", all: readonly Shown[]): void {
-    if (!todos.status.isComplete || !later) return todos.announce("The todos are still loading. Try again in a moment.");
-    later.download(name, later[write]([...all]), type);
+  async function save(name: string, type: string, write: "toCsv" | "toJsonLines", all: readonly Shown[]): Promise<void> {
+    const parts = later ?? (await loadLater()); // the first click may be faster
+    if (!todos.status.isComplete || !parts) return todos.announce("The todos are still loading. Try again in a moment.");
+    parts.download(name, parts[write]([...all]), type);
     todos.announce(`Saved ${name}.`);
   }
 
@@ -74,10 +75,10 @@ export function MoreMenu({ view, list, onHelp }: Props) {
       hasLine: view.name !== "trash",
       act: () => {
         const inOrder = todos.all.filter(({ place }) => place === "list").sort(compare);
-        save("todos.csv", "text/csv", "toCsv", inOrder);
+        void save("todos.csv", "text/csv", "toCsv", inOrder);
       },
     },
-    { text: "Export as JSON", icon: FileBraces, act: () => save("todos.jsonl", "application/jsonl", "toJsonLines", todos.all) },
+    { text: "Export as JSON", icon: FileBraces, act: () => void save("todos.jsonl", "application/jsonl", "toJsonLines", todos.all) },
     { text: "Print", icon: Printer, act: () => window.print() },
     { text: "Undo", icon: Undo2, shortcut: "z", hasLine: true, act: todos.undo },
     { text: "Keyboard shortcuts", icon: Keyboard, shortcut: "?", act: onHelp },

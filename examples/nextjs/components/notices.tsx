@@ -72,7 +72,11 @@ export function Toast({ done, onUndo, onDismiss, onLeave }: ToastProps) {
 
   useEffect(() => {
     if (key === undefined || isHeld) return;
-    const timer = setTimeout(dismiss, SHOWN_FOR);
+    const timer = setTimeout(() => {
+      // The pointer or the focus may have come just now.
+      if (box.current?.matches(":hover, :focus-within")) setIsHeld(true);
+      else dismiss();
+    }, SHOWN_FOR);
     return () => clearTimeout(timer);
   }, [key, isHeld]);
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 
-import { day, eventually, it, pause, REFUSED, stage, UNREACHABLE } from "./stage.mjs";
+import { day, eventually, it, LONGEST_RETRY, pause, REFUSED, stage, UNREACHABLE } from "./stage.mjs";
 
 /** @typedef {import("./stage.mjs").Visitor} Visitor */
 
@@ -303,7 +303,7 @@ describe("the API", () => {
     } finally {
       await stage.tell("start api");
     }
-    await ada.isSaved();
+    await ada.isSaved(LONGEST_RETRY);
     await ada.user.has(...Array.from({ length: 12 }, (_, n) => `New ${12 - n}`), "One", "Three");
     assert.equal((await ada.user.todo("One")).completed, true);
     assert.equal((await ada.user.todo("Three")).description, "Still here");
@@ -322,7 +322,7 @@ describe("the API", () => {
     });
     await ada.add("Milk");
     await ada.sees("Milk");
-    await ada.isSaved();
+    await ada.isSaved(LONGEST_RETRY);
     await ada.user.has("Milk");
     assert(refused > 2);
   });

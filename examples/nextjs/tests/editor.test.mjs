@@ -108,7 +108,9 @@ describe("the editor", () => {
     await ada.edit("Two");
     await ada.editor.getByLabel("Notes").click();
     await ada.page.keyboard.type("Before closing");
+    const closed = ada.page.waitForEvent("close");
     await ada.page.close({ runBeforeUnload: true });
+    await closed;
     await other.page.evaluate(() => window.dispatchEvent(new Event("focus")));
     await other.row("Two").getByText("Has notes").waitFor({ state: "attached" });
     await other.edit("Two");

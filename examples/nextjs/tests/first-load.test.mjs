@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { brotliCompressSync } from "node:zlib";
 
-import { eventually, HAS_ONE_ORIGIN, it, pause, REFUSED, stage, UNREACHABLE } from "./stage.mjs";
+import { eventually, HAS_ONE_ORIGIN, it, LONGEST_RETRY, pause, REFUSED, stage, UNREACHABLE } from "./stage.mjs";
 
 const MOST = 150_000; // bytes of JavaScript, compressed with Brotli; docs/benchmarks.md has gzip, too
 /** The page of a user comes from the server, also on the second visit. */
@@ -122,7 +122,7 @@ describe("the first load", () => {
     } finally {
       await stage.tell("start api");
     }
-    await ada.isSaved();
+    await ada.isSaved(LONGEST_RETRY);
     await ada.user.has("Two", "One");
   });
 });
@@ -150,7 +150,9 @@ describe("before the page is alive", () => {
     await ada.page.goto("/?view=today", { waitUntil: "commit" });
     await ada.field.click();
     await ada.page.keyboard.type("Milk");
+    const answered = ada.page.waitForEvent("framenavigated");
     await ada.page.keyboard.press("Enter");
+    await answered; // the page before must not become alive
     await ada.user.has("Milk", "One");
     await scripts.release();
     await ada.page.waitForURL(/view=today/);
@@ -179,16 +181,16 @@ describe("before the page is alive", () => {
 describe("an idle app", () => {
   it("asks for changes every 20 s with one row, and receives 304", async (cast) => {
     const ada = await cast.stranger({ todos: ["One"] });
-    await ada.page.clock.install();
-    await ada.open();
-    await ada.isSaved();
-    await pause(500);
+    await ada.stopClock();
+    const walks = ada.requests("/api/changes");
     const asked = ada.requests("/api/todos");
+    await ada.open();
+    await ada.isIdle();
     await ada.page.clock.runFor(20_000); // the app learns the tag of the list
     await eventually(async () => assert.equal((await asked.at(-1)?.response())?.status(), 200));
-    await pause(1000);
-    asked.length = 0;
-    const walks = ada.requests("/api/changes");
+    await eventually(async () => assert.equal(walks.length, 2)); // the first one is of the load
+    await ada.isIdle();
+    asked.length = walks.length = 0;
     const tokens = ada.requests("/api/auth/token");
     const batches = ada.requests("/api/batch", "POST");
     for (let time = 1; time <= 3; time++) {
@@ -214,9 +216,9 @@ describe("an idle app", () => {
 
   it("asks nothing while it is hidden", async (cast) => {
     const ada = await cast.stranger({ todos: ["One"] });
-    await ada.page.clock.install();
+    await ada.stopClock();
     await ada.open();
-    await pause(500);
+    await ada.isIdle();
     await ada.page.evaluate(() => {
       Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
       Object.defineProperty(document, "hidden", { value: true, configurable: true });

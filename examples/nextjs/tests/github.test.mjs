@@ -147,6 +147,7 @@ describe("with GitHub", () => {
     ada.user.name = name;
     await enter(ada, { email, name });
     await ada.isIn();
+    await ada.isSaved(); // the menu works when the page is alive
     await stage.sql(`UPDATE session SET "createdAt" = now() - interval '25 hours' WHERE "userId" = (SELECT id FROM "user" WHERE email = $1)`, [email]);
     ada.expects(REFUSED);
     await ada.account("Delete account…");

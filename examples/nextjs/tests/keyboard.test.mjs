@@ -147,6 +147,7 @@ describe("the keyboard", () => {
     await ada.more("Keyboard shortcuts"); // still reachable
     await help.getByRole("switch").click();
     await keyboard.press("Escape");
+    await help.waitFor({ state: "hidden" });
     await ada.checkbox("One").focus();
     await keyboard.press("n");
     assert.equal(await ada.focus(), "New todo");
@@ -214,7 +215,7 @@ describe("the focus", () => {
         await dialog.getByRole("button", { name: /^(Delete|Clear|Complete)/ }).press("Enter");
         await ada.page.waitForTimeout(150);
       }
-      assert.notEqual(await ada.focus(), "nothing", `after: ${name}`);
+      await ada.hasFocus(`after: ${name}`);
     }
   });
 
@@ -272,6 +273,22 @@ describe("dragging", () => {
     await drag(ada, "One", "Three", 20);
     await ada.sees("Four", "Two", "Three", "One");
     await ada.undo();
+    await ada.sees("One", "Four", "Two", "Three");
+  });
+
+  it("ends where the pointer is, also before the next frame", async (cast) => {
+    const ada = await cast.user({ todos: ["One", "Two", "Three", "Four"] });
+    const [from, to] = [await center(ada, "Four"), await center(ada, "Two")];
+    await ada.page.mouse.move(from.x, from.y);
+    await ada.page.mouse.down();
+    await ada.page.evaluate(({ x, ys }) => {
+      const handle = document.elementFromPoint(x, ys[0] ?? 0);
+      const send = (/** @type {string} */ type, clientY = 0) =>
+        handle?.dispatchEvent(new PointerEvent(type, { pointerId: 1, isPrimary: true, clientX: x, clientY, bubbles: true }));
+      for (const y of ys) send("pointermove", y); // no frame is between these events
+      send("pointerup", ys.at(-1));
+    }, { x: from.x, ys: [from.y, from.y - 10, to.y - 12] });
+    await ada.page.mouse.up();
     await ada.sees("One", "Four", "Two", "Three");
   });
 

@@ -463,6 +463,16 @@ describe("exports", () => {
     assert.deepEqual(other?.tags, mine?.tags);
   });
 
+  it("begin when the part of the app that writes them is loaded", async (cast) => {
+    const ada = await cast.user({ todos: ["One"], options: { serviceWorkers: "block" } });
+    const scripts = await ada.hold("**/_next/static/**/*.js"); // the first move of the pointer loads it
+    const downloading = ada.page.waitForEvent("download");
+    await ada.more("Export as JSON");
+    await scripts.answered();
+    await scripts.release();
+    assert.match(readFileSync(await (await downloading).path(), "utf8"), /One/);
+  });
+
   it("work offline, with what is not sent yet", async (cast) => {
     const ada = await cast.user({ todos: ["One"] });
     await ada.goOffline();

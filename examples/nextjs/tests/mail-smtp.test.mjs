@@ -331,7 +331,7 @@ describe("with a mail server that never answers", () => {
         redirect: "manual",
         headers: { Origin: stage.places.web, "X-Forwarded-For": place() },
         body: new URLSearchParams({ email, password: "long enough" }),
-        signal: AbortSignal.timeout(5000), // the mail is given up after ten seconds
+        signal: AbortSignal.timeout(9000), // the mail is given up after ten seconds
       });
       assert.equal(answer.status, 303);
     }

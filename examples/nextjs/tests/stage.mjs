@@ -24,6 +24,8 @@ const CHROMIUM = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-ch
 const SCREENSHOTS = resolve(ROOT, process.env.SCREENSHOTS || ".local/screenshots");
 const PATIENCE = 15_000; // milliseconds; this is only a limit
 const MOST_TOKENS = 20; // in one test; each load of a page needs one
+/** The app tries again after a minute at the latest. Nobody tells it that the API is back. */
+export const LONGEST_RETRY = 60_000 + PATIENCE;
 const LONGEST_TEST = 120_000; // milliseconds; this is only a limit
 
 /** Chromium logs this for each answer that is an error. */
@@ -127,8 +129,8 @@ after(() => stage.stop());
  * @param {string} name
  * @param {(cast: Cast) => Promise<void>} tell
  */
-export function it(name, tell) {
-  test(name, { timeout: LONGEST_TEST }, async () => {
+export function it(name, tell, timeout = LONGEST_TEST) {
+  test(name, { timeout }, async () => {
     const cast = new Cast();
     try {
       await tell(cast);
@@ -216,7 +218,10 @@ export class Cast {
   }
 
   async leave() {
-    for (const { context } of this.visitors) await context.close();
+    for (const context of new Set(this.visitors.map((visitor) => visitor.context))) {
+      await context.unrouteAll({ behavior: "ignoreErrors" }); // a request may be under way
+      await context.close();
+    }
   }
 }
 
@@ -348,8 +353,20 @@ export class Visitor {
   }
 
   /** Wait until the API has all changes of this device. */
-  async isSaved() {
-    await this.page.getByText("Saved", { exact: true }).waitFor();
+  async isSaved(patience = PATIENCE) {
+    await this.page.getByText("Saved", { exact: true }).waitFor({ timeout: patience });
+  }
+
+  /** Wait until no sync is under way. "Saved" may be there before its end. */
+  async isIdle() {
+    await this.page.locator(".sync[data-state=idle]").waitFor();
+  }
+
+  /** Stop the clock of pages that are opened from now on. Only `page.clock` moves it, however slow this machine is. */
+  async stopClock() {
+    const time = Date.now();
+    await this.page.clock.install({ time });
+    await this.page.clock.pauseAt(time + 1000);
   }
 
   /** Wait until the header tells that some changes are on this device only. @param {number} changes */
@@ -502,8 +519,11 @@ export class Visitor {
     await this.question.waitFor({ state: "hidden" });
   }
 
+  /** Undo by the toast, or by the menu if the ten seconds of the toast are over. */
   async undo() {
-    await this.toast.getByRole("button", { name: "Undo" }).click();
+    const button = this.toast.getByRole("button", { name: "Undo" });
+    if (await button.isVisible()) await button.click();
+    else await this.more("Undo");
   }
 
   /** @param {string} email @param {string} password */
@@ -578,6 +598,11 @@ export class Visitor {
       const label = /** @type {HTMLInputElement} */ (element).labels?.[0]?.innerText.trim();
       return name || label || element.getAttribute("name") || element.tagName.toLowerCase();
     });
+  }
+
+  /** Wait until something has the focus. @param {string} [when] */
+  async hasFocus(when) {
+    await eventually(async () => assert.notEqual(await this.focus(), "nothing", when));
   }
 
   /** Assert that axe-core finds no serious problem on the current page. */

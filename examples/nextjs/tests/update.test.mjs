@@ -5,6 +5,8 @@ import { describe } from "node:test";
 
 import { it, REFUSED, stage, UNREACHABLE } from "./stage.mjs";
 
+const LONGEST_BUILD = 600_000; // milliseconds; this is only a limit
+
 describe("a new version", () => {
   it("is offered to an open tab, which works until it is loaded", async (cast) => {
     const ada = await cast.user({ todos: ["One"] });
@@ -20,9 +22,10 @@ describe("a new version", () => {
     await ada.page.reload(); // the shell is the old one or the new one
     await ada.isSaved();
     await ada.sees("Typed in the old version", "One");
-    await ada.notices.getByText("A new version is ready.").waitFor();
+    await ada.notices.getByText("A new version is ready.").waitFor({ timeout: 60_000 }); // all of it is downloaded first
+    const loaded = ada.page.waitForEvent("load");
     await ada.notices.getByRole("button", { name: "Reload" }).click();
-    await ada.page.waitForLoadState();
+    await loaded;
     await ada.isSaved();
     await ada.sees("Typed in the old version", "One");
     const now = await scripts(ada.page);
@@ -34,7 +37,7 @@ describe("a new version", () => {
     await ada.sees("Typed in the old version", "One");
     assert.deepEqual(await scripts(ada.page), now);
     await ada.edit("One");
-  });
+  }, LONGEST_BUILD);
 });
 
 /** @param {import("playwright-core").Page} page */

@@ -48,8 +48,16 @@ export function useDrag(options: Options) {
     options_.current = options;
   });
 
+  /** Find where the row would be inserted. */
+  function place(now: Drag): void {
+    const { list, count, rowHeight } = options_.current;
+    if (!list.current) return;
+    const rows = (now.y - list.current.getBoundingClientRect().top) / rowHeight;
+    now.slot = Math.max(0, Math.min(count, Math.round(rows)));
+  }
+
   function follow(at: number): void {
-    const { list, line, count, rowHeight } = options_.current;
+    const { list, line } = options_.current;
     const now = drag.current;
     if (!now?.isMoving || !list.current || !line.current) return;
     const top = Number.parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
@@ -57,8 +65,7 @@ export function useDrag(options: Options) {
     const elapsed = Math.min(100, Math.max(0, at - now.frameAt));
     if (beyond) window.scrollBy(0, Math.max(-1, Math.min(1, beyond / EDGE)) * SPEED * elapsed);
     now.frameAt = at;
-    const place = (now.y - list.current.getBoundingClientRect().top) / rowHeight;
-    now.slot = Math.max(0, Math.min(count, Math.round(place)));
+    place(now);
     now.row.style.translate = `0 ${now.y - now.startY + window.scrollY - now.startScroll}px`;
     line.current.style.transform = `translateY(${now.slot * ROW}rem)`;
     now.frame = requestAnimationFrame(follow);
@@ -135,7 +142,11 @@ export function useDrag(options: Options) {
       if (!now.isMoving && Math.abs(now.y - now.startY) >= STEP) start(now);
     },
     onPointerUp(event: ReactPointerEvent): void {
-      if (drag.current?.pointerId === event.pointerId) end(true);
+      const now = drag.current;
+      if (now?.pointerId !== event.pointerId) return;
+      now.y = event.clientY;
+      place(now); // the pointer may have moved since the last frame
+      end(true);
     },
     onPointerCancel: () => end(false),
     onLostPointerCapture: () => end(false),
