@@ -68,8 +68,8 @@ def expect_unavailable(answer: httpx.Response, detail: str) -> dict[str, Any]:
 
 
 def again(ask: Callable[[], httpx.Response]) -> Iterator[httpx.Response]:
-    """Repeat a request for ten seconds, and yield each answer. A server needs time to find a lost one."""
-    deadline = time.monotonic() + 10
+    """Repeat a request for 30 seconds, and yield each answer. A server needs time to find a lost one."""
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         yield ask()
         time.sleep(0.02)

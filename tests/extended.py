@@ -229,10 +229,9 @@ def read_after_write(user: CurrentUser, session: SessionDep, seconds: float) -> 
 
 
 @router.post("/serialize")
-def serialize(user: CurrentUser, session: SessionDep, todo_id: UUID, seconds: float) -> str:
+def serialize(user: CurrentUser, session: SessionDep, todo_id: UUID) -> str:
     session.connection(execution_options={"isolation_level": "SERIALIZABLE"})
     todo = session.get_one(Todo, (user.id, todo_id))
-    _SLEEP.all(session, seconds=seconds)
     todo.title += "+"
     session.add(todo)
     return todo.title
@@ -332,19 +331,30 @@ async def gather(session: SessionDep, seconds: float) -> int:
     return sum(await asyncio.gather(one(), one(), one()))
 
 
+_answered = {""}
+"""Names other services that answered."""
+
+
 @router.get("/elsewhere")
-async def elsewhere(user: CurrentUser, session: SessionDep, seconds: float) -> int:
+async def elsewhere(user: CurrentUser, session: SessionDep, service: str) -> int:
     session.exec(select(Todo).where(Todo.user_id == user.id)).all()
     crud.get_todo(session, user.id, uuid4())
-    await asyncio.sleep(seconds)
+    while service not in _answered:  # noqa: ASYNC110  # another thread adds it
+        await asyncio.sleep(0.01)
     return len(session.exec(select(Todo).where(Todo.user_id == user.id)).all())
 
 
 @plain.get("/elsewhere")
-def elsewhere_in_a_thread(user: CurrentUser, session: SessionDep, seconds: float) -> int:
+def elsewhere_in_a_thread(user: CurrentUser, session: SessionDep, service: str) -> int:
     session.exec(select(Todo).where(Todo.user_id == user.id)).all()
-    time.sleep(seconds)
+    while service not in _answered:
+        time.sleep(0.01)
     return len(session.exec(select(Todo).where(Todo.user_id == user.id)).all())
+
+
+@plain.post("/answered")
+def answer_elsewhere(service: str) -> None:
+    _answered.add(service)
 
 
 @router.get("/blocks")

@@ -40,7 +40,7 @@ class Listener(ABC):
         # When main() ends, asyncio.run() cancels the connections that are still open.
         thread = Thread(target=lambda: asyncio.run(main()), daemon=True)
         thread.start()
-        assert started.wait(5)
+        assert started.wait(30)
         try:
             yield self
         finally:
@@ -49,7 +49,7 @@ class Listener(ABC):
 
     def _do(self, what: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop from another thread, and return its result."""
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result(5)
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(30)
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._guard, "127.0.0.1", self.port, backlog=1000)

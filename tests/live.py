@@ -79,7 +79,7 @@ def running(app: str = "main:app", **variables: str) -> Iterator[Api]:
             stop(api)
 
 
-def wait_for(what: Callable[[], object], seconds: float = 10, log: Path | None = None) -> Any:
+def wait_for(what: Callable[[], object], seconds: float = 30, log: Path | None = None) -> Any:
     """Wait until a function returns a true value, and return that value. Fail with the log after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
@@ -88,7 +88,7 @@ def wait_for(what: Callable[[], object], seconds: float = 10, log: Path | None =
     return found
 
 
-def wait_until_healthy(api: Api, seconds: float = 20) -> None:
+def wait_until_healthy(api: Api, seconds: float = 60) -> None:
     """Wait until `/health` answers. Fail with the log if it does not."""
     deadline = time.monotonic() + seconds
     while True:
@@ -104,14 +104,14 @@ def wait_until_healthy(api: Api, seconds: float = 20) -> None:
 def wait_until_ready(api: Api) -> None:
     """Wait until the schema exists, because `/health` does not wait for it. Fail with the log if it does not."""
     with api.client() as http:
-        wait_for(lambda: http.get("/ready").json()["schema"] == "ok", 20, api.log)
+        wait_for(lambda: http.get("/ready").json()["schema"] == "ok", 60, api.log)
 
 
 def stop(api: Api) -> None:
     """Stop the process with SIGTERM, as a host does."""
     api.process.send_signal(signal.SIGTERM)
     try:
-        api.process.wait(10)
+        api.process.wait(30)
     except subprocess.TimeoutExpired:
         api.process.kill()
         raise

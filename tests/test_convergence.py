@@ -193,13 +193,17 @@ def late_commit(project: Project) -> Iterator[tuple[ThreadPoolExecutor, Future[h
         late.result()
 
 
-def overtake(project: Project) -> tuple[int, Replica]:
-    """Create a todo during a late commit, and walk before and after that. Return its status and the replica."""
+def overtake(project: Project, seconds: float) -> tuple[int, Replica]:
+    """Create a todo during a late commit, and walk before and after that, but wait for it only for `seconds`.
+
+    Returns:
+        Its status and the replica.
+    """
     with project.client(1) as http, project.client(1) as other:
         replica = Replica(http)
         with late_commit(project) as (pool, late):
             early = pool.submit(other.post, "/api/todos", json={"title": "early"})
-            deadline = time.monotonic() + 1
+            deadline = time.monotonic() + seconds
             while time.monotonic() < deadline and not early.done():
                 replica.walk(1)
             replica.walk(1)
@@ -210,7 +214,7 @@ def overtake(project: Project) -> tuple[int, Replica]:
 
 
 def test_a_write_does_not_overtake_one_that_commits_late(project: Project) -> None:
-    status, replica = overtake(project)
+    status, replica = overtake(project, 1)  # it waits until the block ends
     assert status in (201, 503)
     with project.client(0) as http:
         assert replica.todos == everything_of(http)
@@ -220,7 +224,7 @@ def test_a_write_does_not_overtake_one_that_commits_late(project: Project) -> No
 @pytest.mark.parametrize("function", [WITHOUT_A_LOCK, BY_THE_CLOCK], ids=["without a lock", "by the clock"])
 def test_without_a_lock_a_late_commit_is_lost(new_project: Callable[..., Project], function: str) -> None:
     project = new_project(function)
-    status, replica = overtake(project)
+    status, replica = overtake(project, 8)
     assert status == 201
     assert "late" not in [todo["title"] for todo in replica.todos.values()]
 
@@ -427,7 +431,7 @@ def test_only_writes_of_the_same_user_wait_for_a_write(project: Project, issuer:
     project.database.add_user("somebody-else")
     variables = {"DATABASE_URL": project.database.api_url, "BETTER_AUTH_URL": issuer.origin}
     with ExitStack() as stack:
-        api = stack.enter_context(running(**variables, DB_TIMEOUT="1"))
+        api = stack.enter_context(running(**variables, DB_TIMEOUT="3"))
         wait_until_ready(api)
         http, other = (stack.enter_context(api.client(issuer.token(one))) for one in (project.user_id, "somebody-else"))
         todo = http.post("/api/todos", json={"title": "x"}).json()

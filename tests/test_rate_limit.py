@@ -72,7 +72,7 @@ COUNTED: dict[str, tuple[int, str, str, dict[str, Any]]] = {
     "another type": (415, "POST", "/api/todos", {"content": "title=x"}),
     "a parameter that is not valid": (422, "GET", "/api/todos?limit=x", {}),
     "a route without CurrentUser": (200, "GET", "/api/copy/prices", {}),
-    "a route of a plain router": (200, "GET", "/plain/elsewhere?seconds=0", {}),
+    "a route of a plain router": (200, "GET", "/plain/elsewhere?service=", {}),
 }
 
 

@@ -2,10 +2,10 @@
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 from tests.conftest import Database, Person, new_user_id
-from tests.expect import expect_problem, expect_unauthorized, expect_unavailable
+from tests.expect import again, expect_problem, expect_unauthorized, expect_unavailable
 from tests.extended import DDL
 from tests.issuer import Issuer
 from tests.live import Api, running, wait_for, wait_until_ready
@@ -61,6 +61,20 @@ def open_transactions(database: Database) -> int:
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
     )
     return int(count)
+
+
+def asleep(database: Database) -> set[tuple[Any, ...]]:
+    """Return the statements that sleep at the server."""
+    here = "datname = current_database() AND wait_event = 'PgSleep'"
+    return set(database.execute(f"SELECT pid, query_start FROM pg_stat_activity WHERE {here}"))
+
+
+@contextmanager
+def locked(database: Database, *ids: str) -> Iterator[None]:
+    """Lock todos in another transaction until the block ends."""
+    with closing(psycopg2.connect(database.url)) as connection:
+        connection.cursor().execute("SELECT FROM todo WHERE id = ANY(%s::uuid[]) FOR UPDATE", (list(ids),))
+        yield
 
 
 # --- transactions
@@ -158,27 +172,25 @@ def test_a_connection_lost_in_a_transaction_is_503_without_a_trace(database: Dat
 def test_a_serialization_failure_is_503_and_nothing_is_kept(database: Database, owner: Person) -> None:
     todo = owner.create("a")["id"]
     with ThreadPoolExecutor() as pool:
-        answers = [
-            answer.result()
-            for answer in [
-                pool.submit(owner.http.post, f"/api/copy/serialize?todo_id={todo}&seconds=0.5") for _ in range(2)
-            ]
-        ]
+        with locked(database, todo):  # both have read it when it is unlocked
+            asked = [pool.submit(owner.http.post, f"/api/copy/serialize?todo_id={todo}") for _ in range(2)]
+            wait_for(lambda: database.waiting() == 2)
+        answers = [answer.result() for answer in asked]
     assert sorted(answer.status_code for answer in answers) == [200, 503]
     expect_unavailable(max(answers, key=lambda answer: answer.status_code), "Try again.")
     assert titles(database, owner) == ["a+"]
 
 
-def test_a_deadlock_is_503_for_one_and_the_other_succeeds(owner: Person) -> None:
+def test_a_deadlock_is_503_for_one_and_the_other_succeeds(database: Database, owner: Person) -> None:
     first, second = (owner.create(title)["id"] for title in "ab")
     with ThreadPoolExecutor() as pool:
-        answers = [
-            answer.result()
-            for answer in [
+        with locked(database, first, second):  # each gets its first todo when they are unlocked
+            asked = [
                 pool.submit(owner.http.post, f"/api/copy/deadlock?first={a}&second={b}")
                 for a, b in ((first, second), (second, first))
             ]
-        ]
+            wait_for(lambda: database.waiting() == 2)
+        answers = [answer.result() for answer in asked]
     assert sorted(answer.status_code for answer in answers) == [200, 503]
 
 
@@ -192,8 +204,8 @@ def test_a_session_used_by_two_tasks_hurts_only_its_own_request(
     for _ in range(3):
         assert owner.http.post(f"/api/copy/{path}").status_code in (200, 500)
         with api.client() as http:
-            assert http.get("/health", timeout=2).status_code == 200
-        assert owner.http.post("/api/copy/flushed", timeout=5).status_code == 200
+            assert http.get("/health", timeout=8).status_code == 200
+        assert owner.http.post("/api/copy/flushed", timeout=8).status_code == 200
     wait_for(lambda: open_transactions(database) == 0)
     assert titles(database, owner).count("flushed") == 3
     assert owner.create("kept")["title"] in titles(database, owner)
@@ -208,21 +220,18 @@ def test_a_cursor_of_the_server_has_the_deadline_of_the_request(
         with closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
             cursor.execute("LOCK TABLE todo")
             expect_unavailable(http.get("/api/copy/stream-rows"), "The database cannot")
-        assert http.get("/api/copy/stream-rows").status_code == 200
+        # A busy machine may need longer than half a second.
+        assert any(answer.status_code == 200 for answer in again(lambda: http.get("/api/copy/stream-rows")))
 
 
-@pytest.mark.parametrize("path", ["sleep?seconds=1", "gather?seconds=1"])
-def test_waiting_for_the_database_leaves_the_loop_free(owner: Person, api: Api, path: str) -> None:
-    slowest = 0.0
+@pytest.mark.parametrize("path", ["sleep?seconds=3", "gather?seconds=1.5"])
+def test_waiting_for_the_database_leaves_the_loop_free(owner: Person, api: Api, database: Database, path: str) -> None:
     with ThreadPoolExecutor() as pool, api.client() as http:
-        http.get("/health")
         answer = pool.submit(owner.http.get, f"/api/copy/{path}")
-        while not answer.done():
-            began = time.monotonic()
-            assert http.get("/health").status_code == 200
-            slowest = max(slowest, time.monotonic() - began)
+        statements = wait_for(lambda: asleep(database))
+        assert http.get("/health").status_code == 200
+        assert statements & asleep(database), "each statement takes longer"
     assert answer.result().status_code == 200
-    assert slowest < 0.5, "the statement takes a second"
 
 
 def test_a_middleware_of_a_copy_may_use_a_session(database: Database, issuer: Issuer, owner: Person) -> None:
@@ -233,27 +242,31 @@ def test_a_middleware_of_a_copy_may_use_a_session(database: Database, issuer: Is
         ThreadPoolExecutor() as pool,
     ):
         wait_until_ready(api)
-        http.headers["X-Middleware"] = "0.5"
-        answers = [pool.submit(http.get, "/api/copy/gather?seconds=0.1") for _ in range(3)]
-        del http.headers["X-Middleware"]
-        time.sleep(0.2)
-        began = time.monotonic()
+
+        def ask(seconds: str) -> Future[httpx.Response]:
+            return pool.submit(http.get, "/api/copy/gather?seconds=0.1", headers={"X-Middleware": seconds})
+
+        answers = [ask("3")]
+        statements = wait_for(lambda: asleep(database))
+        answers += [ask("0.1"), ask("0.1")]
         assert http.get("/health").status_code == 200
-        assert time.monotonic() - began < 0.4
+        assert statements & asleep(database), "the middleware's statement takes three seconds"
         assert [answer.result().json() for answer in answers] == [3, 3, 3]
         crashed = http.get("/health?crash=1")
         assert (crashed.status_code, crashed.headers["content-type"]) == (500, "application/problem+json")
 
 
-@pytest.mark.parametrize("path", ["/api/copy/elsewhere?seconds=2", "/plain/elsewhere?seconds=2"])
-def test_who_waits_for_another_service_has_no_connection(owner: Person, path: str) -> None:
+@pytest.mark.parametrize(("path", "reads"), [("/api/copy/elsewhere", 2), ("/plain/elsewhere", 1)])
+def test_who_waits_for_another_service_has_no_connection(owner: Person, wire: Wire, path: str, reads: int) -> None:
     with ThreadPoolExecutor() as pool:
-        answers = [pool.submit(owner.http.get, path) for _ in range(6)]  # of two connections
-        time.sleep(0.5)
-        began = time.monotonic()
-        assert owner.http.get("/api/todos").status_code == 200
-        assert time.monotonic() - began < 1
-        assert not any(answer.done() for answer in answers)
+        sent = len(wire.messages)
+        try:
+            answers = [pool.submit(owner.http.get, f"{path}?service={path}") for _ in range(6)]  # of two connections
+            wait_for(lambda: sum(owner.id in sql for sql in wire.messages[sent:]) == 6 * reads)
+            assert owner.http.get("/api/todos").status_code == 200
+            assert not any(answer.done() for answer in answers)
+        finally:
+            assert owner.http.post(f"/plain/answered?service={path}").status_code == 200
         assert [answer.result().status_code for answer in answers] == [200] * 6
 
 
@@ -268,12 +281,12 @@ def test_a_request_has_one_budget_and_a_stream_one_for_each_statement(
 ) -> None:
     for title in ("a", "b", "c"):
         owner.create(title)
-    variables = {"DATABASE_URL": database.api_url, "BETTER_AUTH_URL": issuer.origin, "DB_TIMEOUT": "1.5"}
+    variables = {"DATABASE_URL": database.api_url, "BETTER_AUTH_URL": issuer.origin, "DB_TIMEOUT": "4"}
     with running("tests.extended:app", **variables) as api, api.client(owner.token) as http:
         wait_until_ready(api)
         assert http.get("/api/copy/sleep-twice?seconds=0.3").status_code == 200
-        expect_unavailable(http.get("/api/copy/sleep-twice?seconds=0.9"), "The database cannot")
-        assert sorted(http.get("/api/copy/stream?seconds=0.9").text.split()) == ["a", "b", "c"]
+        expect_unavailable(http.get("/api/copy/sleep-twice?seconds=2.1"), "The database cannot")
+        assert sorted(http.get("/api/copy/stream?seconds=1.5").text.split()) == ["a", "b", "c"]
 
 
 def test_background_tasks_use_no_more_connections_than_there_are(database: Database, owner: Person) -> None:
@@ -312,11 +325,10 @@ def test_a_streamed_answer_may_use_the_session(api: Api, database: Database, own
     for title in ("a", "b"):
         owner.create(title)
     with ThreadPoolExecutor() as pool, api.client() as http:
-        answer = pool.submit(owner.http.get, "/api/copy/stream?seconds=1")
-        time.sleep(0.3)
-        began = time.monotonic()
+        answer = pool.submit(owner.http.get, "/api/copy/stream?seconds=2")
+        statements = wait_for(lambda: asleep(database))
         assert http.get("/health").status_code == 200
-        assert time.monotonic() - began < 0.5
+        assert statements & asleep(database), "each statement takes two seconds"
         assert sorted(answer.result().text.split()) == ["a", "b"]
     wait_for(lambda: open_transactions(database) == 0)
 

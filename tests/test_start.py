@@ -37,7 +37,7 @@ def start(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
         env=environment(**variables),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
 

@@ -14,13 +14,15 @@ from tests.neon.conftest import Neon
 from tests.neon.troubles import table_locked
 from tests.test_statements import LOCK, READS, REQUESTS, WRITES, Request, at
 
-BACKENDS = "FROM pg_stat_activity WHERE datname = current_database() AND usename = 'todo_api'"
-TERMINATE = f"SELECT pg_terminate_backend(pid) {BACKENDS}"
+TERMINATE = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'todo_api'"
+)
 
 
 def terminate(neon: Neon) -> None:
     assert neon.database.execute(TERMINATE)
-    wait_for(lambda: not neon.database.execute(f"SELECT pid {BACKENDS}") and not neon.pooler.connections(neon.name))
+    # PgBouncer may have been opening another one.
+    wait_for(lambda: not neon.database.execute(TERMINATE) and not neon.pooler.connections(neon.name))
 
 
 def restart_pooler(neon: Neon) -> None:

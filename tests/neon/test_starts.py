@@ -13,7 +13,7 @@ from tests.live import wait_for
 from tests.neon.conftest import Neon
 from tests.neon.troubles import Trouble, better_auth_later, hanging, refused
 
-TIMEOUT = 4.0
+TIMEOUT = 10.0
 """Set DB_TIMEOUT to this many seconds."""
 
 

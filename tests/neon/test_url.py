@@ -75,7 +75,7 @@ def test_an_option_that_the_pooler_refuses_is_refused_by_name_at_the_start(
         env=environment(**neon.variables | {"DATABASE_URL": url}),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert stopped.returncode != 0

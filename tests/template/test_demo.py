@@ -148,7 +148,7 @@ def make_demo(clone: Path, web: int, api: int, **variables: str) -> Iterator[Run
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
-        _, run.log = process.communicate(timeout=20)
+        _, run.log = process.communicate(timeout=60)
     assert "Ctrl-C" in printed, run.log
     for port in (web, api):
         with socket() as gone:
@@ -214,7 +214,7 @@ def test_the_demo_runs_until_ctrl_c_or_until_a_program_ends(clone: Path) -> None
         with httpx.Client(base_url=f"http://localhost:{api}", headers=headers, trust_env=False, verify=NO_TLS) as http:
             assert http.get("/api/todos").json() == todos[1:], "what was deleted came back"
         os.kill(pid, signal.SIGKILL)
-        run.process.wait(20)
+        run.process.wait(60)
     assert run.process.returncode == 1
     assert run.log.startswith("Starting PostgreSQL ...\n"), "nothing has changed, and the app was built again"
     assert run.log.endswith("\nNext.js stopped unexpectedly with exit code -9.\n")
@@ -251,9 +251,9 @@ def test_an_interrupted_build_is_not_served(clone: Path) -> None:
     (example / "slow.ts").touch()
     (made_in(clone) / "built.json").unlink(missing_ok=True)
     process = start_demo(clone, web, api)
-    wait_for((made_in(clone) / "built.json").exists, 20)
+    wait_for((made_in(clone) / "built.json").exists, 60)
     os.killpg(process.pid, signal.SIGINT)
-    printed, log = process.communicate(timeout=20)
+    printed, log = process.communicate(timeout=60)
     assert (process.returncode, printed, log) == (0, "", BUILDING)
     (example / "slow.ts").unlink()
     with make_demo(clone, web, api) as run:
@@ -264,7 +264,7 @@ def test_an_interrupted_build_is_not_served(clone: Path) -> None:
 def test_a_failed_build_is_reported_with_its_output(clone: Path) -> None:
     (made_in(clone).parent / "broken.ts").touch()
     process = start_demo(clone, free_port(), free_port())
-    printed, log = process.communicate(timeout=20)
+    printed, log = process.communicate(timeout=60)
     (made_in(clone).parent / "broken.ts").unlink()
     assert (process.returncode, printed) == (1, "")
     reason = "The app in examples/nextjs cannot be built. The output of next build is above.\n"
@@ -281,7 +281,7 @@ def test_a_failed_build_is_reported_with_its_output(clone: Path) -> None:
 )
 def test_a_setting_that_is_wrong_is_reported(clone: Path, variables: dict[str, str], said: str) -> None:
     process = start_demo(clone, free_port(), free_port(), **variables)
-    printed, log = process.communicate(timeout=20)
+    printed, log = process.communicate(timeout=60)
     assert (process.returncode, printed, log) == (2, "", said)
 
 
@@ -292,21 +292,21 @@ def test_a_port_in_use_is_reported(clone: Path, taken: str, advice: str) -> None
     ports = {"WEB_PORT": free_port(), "PORT": free_port()}
     with closing(create_server(("127.0.0.1", ports[taken]))):
         process = command(clone, "demo", **{name: str(port) for name, port in ports.items()})
-        printed, log = process.communicate(timeout=20)
+        printed, log = process.communicate(timeout=60)
     assert (process.returncode, printed) == (1, "")
     assert log == f"Port {ports[taken]} is taken. To use another port, run {advice}.\n"
 
 
 def test_one_port_for_both_is_refused(clone: Path) -> None:
     process = command(clone, "demo", WEB_PORT="8123", PORT="8123")
-    _, log = process.communicate(timeout=20)
+    _, log = process.communicate(timeout=60)
     assert process.returncode == 2
     assert log == "WEB_PORT and PORT are both 8123. They must be different.\n"
 
 
 def test_without_node_nothing_is_started(clone: Path, tmp_path: Path) -> None:
     process = command(clone, "demo", PATH=str(tmp_path), WEB_PORT=str(free_port()), PORT=str(free_port()))
-    printed, log = process.communicate(timeout=20)
+    printed, log = process.communicate(timeout=60)
     assert (process.returncode, printed) == (1, "")
     assert log == "Node 22.18 or newer is required. There is no node on the PATH.\n"
 
@@ -315,6 +315,6 @@ def test_without_next_nothing_is_started(clone: Path, tmp_path: Path) -> None:
     shutil.copytree(clone / "dev", tmp_path / "dev")
     (tmp_path / "node").touch(mode=0o755)
     process = command(tmp_path, "demo", PATH=str(tmp_path), WEB_PORT=str(free_port()), PORT=str(free_port()))
-    printed, log = process.communicate(timeout=20)
+    printed, log = process.communicate(timeout=60)
     assert (process.returncode, printed) == (1, "")
     assert log == "Next.js is not installed in examples/nextjs. Run make demo to install it.\n"

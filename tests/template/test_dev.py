@@ -58,7 +58,7 @@ def make_run(clone: Path, port: int, said: list[str] | None = None) -> Iterator[
         yield printed
     finally:
         os.killpg(process.pid, signal.SIGINT)
-        _, log = process.communicate(timeout=20)
+        _, log = process.communicate(timeout=60)
     assert process.returncode == 0
     if said is None:
         assert "Traceback" not in log
@@ -102,7 +102,7 @@ def test_the_lines_that_make_run_prints_work_when_pasted(clone: Path) -> None:
         assert paste(toggle.replace("$ID", todo["id"])).json()["completed"] is True
         assert paste(delete.replace("$ID", todo["id"])).status_code == 204
 
-        fresh, log = command(clone, "token").communicate(timeout=20)
+        fresh, log = command(clone, "token").communicate(timeout=60)
         assert log == ""
         me = paste(f'curl http://localhost:{port}/api/me -H "Authorization: Bearer {fresh.strip()}"')
         assert me.json()["email"] == "demo@example.com"
@@ -132,7 +132,7 @@ def test_a_port_in_use_is_reported(clone: Path, offset: int) -> None:
     port = two_free_ports()
     with closing(socket.create_server(("127.0.0.1", port + offset))):
         process = command(clone, "run", PORT=str(port))
-        printed, log = process.communicate(timeout=20)
+        printed, log = process.communicate(timeout=60)
     assert process.returncode == 1
     assert printed == ""
     assert log == f"Port {port + offset} is taken. To use 8010 and 8011, run PORT=8010 make run.\n"
@@ -143,7 +143,7 @@ def test_a_port_in_use_is_reported(clone: Path, offset: int) -> None:
 )
 def test_one_url_without_the_other_is_an_error(clone: Path, given: str, missing: str) -> None:
     process = command(clone, "run", **{given: "postgresql://somebody:secret@127.0.0.1/todo"})
-    _, log = process.communicate(timeout=20)
+    _, log = process.communicate(timeout=60)
     assert process.returncode == 2
     assert log == f"{given} is set and {missing} is not. Set both or neither.\n"
 
@@ -151,7 +151,7 @@ def test_one_url_without_the_other_is_an_error(clone: Path, given: str, missing:
 def test_without_a_demo_user_there_is_no_token(clone: Path, tmp_path: Path) -> None:
     shutil.copytree(clone / "dev", tmp_path / "dev")
     process = command(tmp_path, "token")
-    printed, log = process.communicate(timeout=20)
+    printed, log = process.communicate(timeout=60)
     assert (process.returncode, printed) == (1, "")
     assert log == "There is no demo user yet. Run make run first.\n"
 
@@ -170,13 +170,13 @@ def test_make_token_says_that_another_database_needs_another_token(tmp_path: Pat
         (tmp_path / ".env").write_text(f"DATABASE_URL={url}\n")
     variables = {} if place == ".env" else {"DATABASE_URL": url}
     process = command(tmp_path, "token", **variables)
-    assert process.communicate(timeout=20) == ("", f"There is no demo user. {NOTE}")
+    assert process.communicate(timeout=60) == ("", f"There is no demo user. {NOTE}")
     assert process.returncode == 1
 
     (tmp_path / ".local").mkdir()
     StandIn.prepare(tmp_path / ".local" / "better-auth.json", "http://127.0.0.1:8001", {"id": "demo"})
     process = command(tmp_path, "token", **variables)
-    printed, log = process.communicate(timeout=20)
+    printed, log = process.communicate(timeout=60)
     assert (process.returncode, log) == (0, NOTE)
     assert printed.count(".") == 2
     assert printed.count("\n") == 1
@@ -186,6 +186,6 @@ def test_make_openapi_ignores_the_settings(tmp_path: Path) -> None:
     clone_to(tmp_path)
     (tmp_path / ".env").write_text("DATABASE_URL=nonsense\nDB_TIMEOUT=nonsense\n")
     process = command(tmp_path, "openapi", BETTER_AUTH_ID_TYPE="nonsense", DB_POOL_SIZE="nonsense")
-    assert process.communicate(timeout=20) == ("", "")
+    assert process.communicate(timeout=60) == ("", "")
     assert process.returncode == 0
     assert (tmp_path / "openapi.json").read_text() == (ROOT / "openapi.json").read_text()

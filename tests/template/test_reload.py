@@ -16,7 +16,7 @@ from tests.template.test_demo import make_demo
 from tests.template.test_dev import make_run, two_free_ports
 
 demo_clone = clone_with_next
-SECONDS = 30
+SECONDS = 60
 
 
 @pytest.fixture
