@@ -17,7 +17,7 @@ from models.user import UserId
 
 
 class ChangeState(NamedTuple):
-    """What a row of the changes has beside the todo: `is_gone` is `None` if there is none."""
+    """What a row of the changes has in addition to the todo: `is_gone` is `None` if there is none."""
 
     is_gone: bool | None
     newest: int | None

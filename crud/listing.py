@@ -65,7 +65,7 @@ if any(by_sort.keys() != set(get_args(Sort)) for by_sort in (ORDERS, _KEYS, _PLA
 
 
 class Walked(NamedTuple):
-    """What a row has beside the todo, if filters are tested on it.
+    """What a row has in addition to the todo, if filters are tested on it.
 
     If the last todo on which they are tested does not match, it is only the place where the next page begins.
     """

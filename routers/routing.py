@@ -216,7 +216,7 @@ def add_routers(app: FastAPI, *routers: APIRouter) -> None:
         TypeError: the app has dependencies.
     """
     if app.router.dependencies:
-        raise TypeError("Give dependencies to api_router: those of FastAPI(dependencies=[…]) would not be called.")
+        raise TypeError("Pass dependencies to api_router: those of FastAPI(dependencies=[…]) would not be called.")
     _overrides.app = app
     own = [router for router in routers if isinstance(router, _Router)]
     app.router.routes[:0] = [route for router in own for route in router.routes]

@@ -78,6 +78,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         """Connect as the owner of Better Auth's tables."""
+        self.name = url.partition("?")[0].rpartition("/")[2]
         self.api_url = url.replace("postgres@", "todo_api@", 1)
         """Connect as the API, which has only the rights that it needs."""
 
@@ -212,8 +213,7 @@ def wire(server: Server) -> Iterator[Wire]:
 @pytest.fixture(scope="session")
 def api(database: Database, issuer: Issuer, wire: Wire) -> Iterator[Api]:
     """Run the API that most tests share. Each test has its own users."""
-    name = database.url.partition("?")[0].rpartition("/")[2]
-    with running(DATABASE_URL=wire.url(name, "todo_api"), BETTER_AUTH_URL=issuer.origin) as api:
+    with running(DATABASE_URL=wire.url(database.name, "todo_api"), BETTER_AUTH_URL=issuer.origin) as api:
         wait_until_ready(api)
         yield api
 

@@ -358,7 +358,7 @@ def test_other_credentials_are_verified_again(app: FastAPI) -> None:
 
 
 def test_dependencies_of_the_whole_app_are_refused() -> None:
-    with pytest.raises(TypeError, match="Give dependencies to api_router"):
+    with pytest.raises(TypeError, match="Pass dependencies to api_router"):
         add_routers(FastAPI(dependencies=[Depends(get_current_user)]), router)
 
 

@@ -30,7 +30,7 @@ def database(new_database: Callable[..., Database]) -> Database:
 
 @pytest.fixture(scope="module")
 def url(database: Database, wire: Wire) -> str:
-    return wire.url(database.url.partition("?")[0].rpartition("/")[2], "todo_api")
+    return wire.url(database.name, "todo_api")
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def url_of(database: Database) -> URL:
 
 def through(wire: Wire, database: Database) -> str:
     """Return the URL of a database through the recording proxy, for the API's role."""
-    return wire.url(database.url.partition("?")[0].rpartition("/")[2], "todo_api")
+    return wire.url(database.name, "todo_api")
 
 
 @contextmanager

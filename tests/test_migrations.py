@@ -144,7 +144,7 @@ def test_a_start_on_a_schema_that_is_up_to_date_is_one_query(
 ) -> None:
     database = new_database()
     database.run("-m", "db")
-    url = wire.url(database.url.partition("?")[0].rpartition("/")[2], "todo_api")
+    url = wire.url(database.name, "todo_api")
     sent = len(wire.messages)
     with running(DATABASE_URL=url, BETTER_AUTH_URL=issuer.origin) as api:
         wait_until_ready(api)  # which checks again

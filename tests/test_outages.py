@@ -108,9 +108,8 @@ def test_a_read_that_timed_out_is_not_tried_again_without_time(
 ) -> None:
     database = new_database()
     database.add_user("somebody")
-    name = database.url.partition("?")[0].rpartition("/")[2]
     with Faults(wire.port).serving() as link:
-        url = f"postgresql://todo_api@127.0.0.1:{link.port}/{name}?sslmode=disable&gssencmode=disable"
+        url = f"postgresql://todo_api@127.0.0.1:{link.port}/{database.name}?sslmode=disable&gssencmode=disable"
         settings = {"BETTER_AUTH_URL": issuer.origin, "DB_TIMEOUT": "1", "DB_POOL_SIZE": "1"}
         with (
             running("tests.unswept:app", DATABASE_URL=url, **settings) as api,

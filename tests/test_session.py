@@ -28,8 +28,7 @@ def database(new_database: Callable[..., Database]) -> Database:
 @pytest.fixture(scope="module")
 def api(database: Database, issuer: Issuer, wire: Wire) -> Iterator[Api]:
     """The extended app, with two connections for each user."""
-    name = database.url.partition("?")[0].rpartition("/")[2]
-    url = wire.url(name, "todo_api")
+    url = wire.url(database.name, "todo_api")
     with running("tests.extended:app", DATABASE_URL=url, BETTER_AUTH_URL=issuer.origin, DB_POOL_SIZE="4") as api:
         wait_until_ready(api)
         database.execute(DDL)

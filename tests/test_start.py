@@ -179,9 +179,8 @@ def test_the_first_of_two_hosts_may_be_down(
 ) -> None:
     database = new_database()
     database.add_user("somebody")
-    name = database.url.partition("?")[0].rpartition("/")[2]
     hosts = {"dead": f"127.0.0.1:{free_port()}", "alive": f"127.0.0.1:{wire.port}"}
-    url = f"postgresql://{form.format(role='todo_api', name=name, **hosts)}target_session_attrs=read-write"
+    url = f"postgresql://{form.format(role='todo_api', name=database.name, **hosts)}target_session_attrs=read-write"
     with (
         running(DATABASE_URL=f"{url}&sslmode=disable", BETTER_AUTH_URL=issuer.origin) as api,
         api.client(issuer.token("somebody")) as somebody,

@@ -49,7 +49,7 @@ class Device:
         return todos
 
     def notices(self) -> list[dict[str, Any]]:
-        """Return what the user is told."""
+        """Return the messages for the user."""
         notices: list[dict[str, Any]] = self.do("notices")
         return notices
 

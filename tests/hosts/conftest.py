@@ -31,8 +31,7 @@ class Backend:
     @property
     def variables(self) -> dict[str, str]:
         """Return the settings that a deployment needs."""
-        name = self.database.url.partition("?")[0].rpartition("/")[2]
-        url = self.wire.url(name, "todo_api").replace(f":{self.wire.port}/", f":{self.link.port}/")
+        url = self.wire.url(self.database.name, "todo_api").replace(f":{self.wire.port}/", f":{self.link.port}/")
         return {"DATABASE_URL": url, "BETTER_AUTH_URL": self.issuer.origin}
 
     def client(self, url: str, transport: httpx.BaseTransport | None = None) -> httpx.Client:

@@ -110,15 +110,14 @@ def new_neon(
 
         def make(*, better_auth: bool = True) -> Neon:
             database, user_id = new_database(better_auth=better_auth), new_user_id()
-            name = database.url.partition("?")[0].rpartition("/")[2]
             # This also ends the pooler's connections to it, because the server allows only some.
-            drop = f"DROP DATABASE {name} WITH (FORCE)"
+            drop = f"DROP DATABASE {database.name} WITH (FORCE)"
             stack.callback(Database(server.url("postgres")).execute, drop)
             if better_auth:
                 database.add_user(user_id)
             front = stack.enter_context(Front(ENDPOINT, {"todo_api": PASSWORD}, pooler.socket, certificates).serving())
             faults = stack.enter_context(Faults(front.port).serving())
-            return Neon(database, name, server, pooler, front, faults, issuer, user_id)
+            return Neon(database, database.name, server, pooler, front, faults, issuer, user_id)
 
         yield make
 

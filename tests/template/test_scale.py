@@ -85,8 +85,7 @@ def replica(database: Database, issuer: Issuer) -> Iterator[Api]:
 @pytest.fixture(scope="module")
 def api(database: Database, issuer: Issuer, wire: Wire) -> Iterator[Api]:
     """Run the API on the partitions."""
-    name = database.url.partition("?")[0].rpartition("/")[2]
-    with running(DATABASE_URL=wire.url(name, "todo_api"), BETTER_AUTH_URL=issuer.origin) as api:
+    with running(DATABASE_URL=wire.url(database.name, "todo_api"), BETTER_AUTH_URL=issuer.origin) as api:
         wait_until_ready(api)
         yield api
         assert "Traceback" not in api.log.read_text()

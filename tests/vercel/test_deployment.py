@@ -37,10 +37,9 @@ def deployments(
     server: Server, database: Database, output: Output, python: str, place: Place
 ) -> Iterator[dict[str, Deployment]]:
     """Run a production deployment and a preview with the same database and the same secret."""
-    name = database.url.partition("?")[0].rpartition("/")[2]
     secret = secrets.token_hex(32)
     with ExitStack() as stack:
-        url = stack.enter_context(Wire(server.socket_dir).open()).url(name)
+        url = stack.enter_context(Wire(server.socket_dir).open()).url(database.name)
         running = {}
         for variables in (PRODUCTION, PREVIEW):
             home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="todo-vercel-")))

@@ -32,7 +32,7 @@ def served(
     origin = f"http://{host}:{port}"
     with ExitStack() as stack:
         wire = stack.enter_context(Wire(server.socket_dir).open())
-        url = wire.url(new_database(better_auth=False).url.partition("?")[0].rpartition("/")[2])
+        url = wire.url(new_database(better_auth=False).name)
         secret = secrets.token_hex(32)
         settings = {"DATABASE_URL": url, request.param: own.format(port=port), "BETTER_AUTH_SECRET": secret}
         (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))

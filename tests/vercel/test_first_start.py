@@ -89,7 +89,7 @@ def test_many_processes_at_once_create_the_tables_once(output: Output, server: S
         processes = [stack.enter_context(registering(output)) for _ in range(8)]
         for _ in range(20):
             database = new_database(better_auth=False)
-            url = wire.url(database.url.partition("?")[0].rpartition("/")[2])
+            url = wire.url(database.name)
             for process in processes:
                 process.start(url)
             for process in processes:
@@ -106,7 +106,7 @@ def test_a_process_that_finds_all_tables_changes_and_locks_nothing(
     output: Output, server: Server, new_database: Make
 ) -> None:
     with Wire(server.socket_dir).open() as wire, registering(output) as process:
-        url = wire.url(new_database(better_auth=False).url.partition("?")[0].rpartition("/")[2])
+        url = wire.url(new_database(better_auth=False).name)
         process.start(url)
         process.wait()
         assert "pg_advisory_xact_lock" in str(wire.messages)
@@ -197,9 +197,8 @@ def test_both_services_start_at_once_in_many_processes(output: Output, new_datab
 def lost(server: Server, new_database: Make) -> Iterator[tuple[Database, Faults, str]]:
     """Create an empty database behind a network that refuses connections. Yield it with its URL."""
     database = new_database(better_auth=False)
-    name = database.url.partition("?")[0].rpartition("/")[2]
     with Wire(server.socket_dir).open() as wire, Faults(wire.port).serving() as link:
-        yield database, link, wire.url(name).replace(f":{wire.port}/", f":{link.port}/")
+        yield database, link, wire.url(database.name).replace(f":{wire.port}/", f":{link.port}/")
 
 
 @pytest.mark.parametrize("fault", [Faults.refuse, Faults.hang], ids=["refused", "hangs"])

@@ -12,7 +12,7 @@ export type User = { id: string; name: string; email: string };
 /**
  * The address of a page that the server renders, also if the service worker keeps one. Only the server knows
  * whether there is a session. So the kept page never opens the sign-in page itself, and the two pages cannot
- * open each other for ever.
+ * open each other forever.
  */
 export const ASK_SERVER = "/?signed-in=";
 

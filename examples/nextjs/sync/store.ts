@@ -3,7 +3,7 @@
 import type { Item } from "./item.ts";
 import type { Notice } from "./types.ts";
 
-/** What is stored beside the todos. */
+/** What is stored in addition to the todos. */
 export type Meta = {
   /** The token for the next request to `/api/changes`. */
   next?: string;

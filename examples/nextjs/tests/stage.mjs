@@ -24,7 +24,7 @@ const CHROMIUM = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-ch
 const SCREENSHOTS = resolve(ROOT, process.env.SCREENSHOTS || ".local/screenshots");
 const PATIENCE = 15_000; // milliseconds; this is only a limit
 const MOST_TOKENS = 20; // in one test; each load of a page needs one
-/** The app tries again after a minute at the latest. Nobody tells it that the API is back. */
+/** The app tries again after a minute at the latest. It gets no event when the API is back. */
 export const LONGEST_RETRY = 60_000 + PATIENCE;
 const LONGEST_TEST = 120_000; // milliseconds; this is only a limit
 
