@@ -40,8 +40,9 @@ export function MoreMenu({ view, list, onHelp }: Props) {
 
   /** Save a file with all todos. Those that this device does not have yet would be missing in it. */
   async function save(name: string, type: string, write: "toCsv" | "toJsonLines", all: readonly Shown[]): Promise<void> {
+    if (!todos.status.isComplete) return todos.announce("The todos are still loading. Try again in a moment.");
     const parts = later ?? (await loadLater()); // the first click may be faster
-    if (!todos.status.isComplete || !parts) return todos.announce("The todos are still loading. Try again in a moment.");
+    if (!parts) return todos.announce("The first export needs a connection.");
     parts.download(name, parts[write]([...all]), type);
     todos.announce(`Saved ${name}.`);
   }

@@ -53,10 +53,12 @@ export function run(client: TodoClient): () => void {
 
   async function sync(onlyIfChanged = false): Promise<void> {
     callers += 1;
-    await client.sync({ onlyIfChanged }).catch((error: unknown) => console.error("The sync failed:", error));
-    await takeLastEdits(client); // of todos that are known now
+    await client
+      .sync({ onlyIfChanged })
+      .then(() => takeLastEdits(client)) // of todos that are known now
+      .catch((error: unknown) => console.error("The sync failed:", error));
     callers -= 1;
-    if (callers > 0) return; // the last one knows all
+    if (callers > 0) return; // the last one to return handles the result
     const isRepeated = isOnlineAgain;
     isOnlineAgain = false;
     const { state } = client.getSnapshot().status;
@@ -64,7 +66,7 @@ export function run(client: TodoClient): () => void {
       failures = 0;
       return;
     }
-    if (isRepeated) return syncIn(0); // it was begun without a connection
+    if (isRepeated && state === "offline") return syncIn(0); // it was begun without a connection
     const backoff = Math.min(FIRST_RETRY * 2 ** failures, LAST_RETRY);
     failures += 1;
     syncIn(Math.max(client.retryAfter, backoff) * 1000);

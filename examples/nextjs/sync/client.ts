@@ -50,7 +50,7 @@ export class TodoClient extends TodoState<Options> {
   #running: Promise<void> | undefined;
   /** Whether something was edited during the sync. */
   #again = false;
-  /** Whether somebody asked during the sync what has changed. The sync may have asked before that change. */
+  /** Whether `sync` was called with `onlyIfChanged` during the sync, which may have missed the latest change. */
   #askAgain = false;
   /** What this sync does not send any more. */
   #skipped = new Set<string>();
@@ -75,7 +75,9 @@ export class TodoClient extends TodoState<Options> {
     const lock = this.options.lock ?? ((run) => run());
     this.#running = lock(() => this.#syncAlone(onlyIfChanged)).finally(() => {
       this.#running = undefined;
-      return this.#again || this.#askAgain ? this.sync({ onlyIfChanged: !this.#again }) : undefined;
+      const [isEdited, isAsked] = [this.#again, this.#askAgain];
+      this.#again = this.#askAgain = false; // the sync has not done this if the lock failed
+      return isEdited || isAsked ? this.sync({ onlyIfChanged: !isEdited }) : undefined;
     });
     return this.#running;
   }

@@ -43,7 +43,8 @@ function merge(entries: [string, Edits][]): [string, Edits][] {
 
 function load(key: string): [string, Edits][] {
   try {
-    return JSON.parse(localStorage.getItem(key) ?? "[]") as [string, Edits][];
+    const left: unknown = JSON.parse(localStorage.getItem(key) ?? "[]");
+    return Array.isArray(left) ? (left as [string, Edits][]) : [];
   } catch {
     return []; // a browser may be set to refuse it
   }

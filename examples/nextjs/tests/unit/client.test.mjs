@@ -842,6 +842,19 @@ test("a poll without changes is one request, and one that fails in the middle is
   assert.equal(client.get(other.id)?.title, "theirs");
 });
 
+test("a lock that cannot be acquired is tried once more for all who asked meanwhile", TIMEOUT, async () => {
+  let tries = 0;
+  const client = clientOf({
+    lock: async () => {
+      if (++tries < 50) throw new Error("no lock");
+    },
+  });
+  const first = client.sync();
+  void client.sync({ onlyIfChanged: true });
+  await assert.rejects(first, /no lock/);
+  assert.equal(tries, 2);
+});
+
 test("what another device does during a sync is received if somebody asks", TIMEOUT, async (t) => {
   const { api, client } = await deviceWith(t, { title: "Milk" });
   const other = crypto.randomUUID();
