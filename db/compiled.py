@@ -62,8 +62,9 @@ class Compiled:
     def _compile(self) -> None:
         compiled = self._statement.compile(dialect=dialect)
         defaults = [*compiled.insert_prefetch, *compiled.update_prefetch]
-        # A text that depends on the values, and defaults in Python, are for SQLAlchemy to handle.
-        self._is_simple = not (compiled.post_compile_params or compiled.literal_execute_params or defaults)
+        called = [bind for bind in compiled.bind_names if bind.callable]
+        # A text that depends on the values, and what is computed in Python, are for SQLAlchemy to handle.
+        self._is_simple = not (compiled.post_compile_params or compiled.literal_execute_params or defaults or called)
         first = [] if self._first is None else [self._first.compile(dialect=dialect)]
         self._text = str(compiled)
         self._sql = "; ".join([*map(str, first), self._text])
@@ -100,10 +101,11 @@ class Compiled:
         try:
             if self._first is not None:
                 session.connection().execute(self._first, values)
-            if self._is_write and self._is_simple and isinstance(session, RequestSession):
-                rows = self._execute_text(session.connection(), values)
+            connection = session.connection()
+            if self._is_write and self._is_simple and _executes_as_compiled(connection):
+                rows = self._execute_text(connection, values)
             else:
-                rows = list(session.connection().execute(self._statement, values).all())
+                rows = list(connection.execute(self._statement, values).all())
             if is_alone:
                 session.commit()
         finally:
@@ -203,6 +205,13 @@ def _in_utc(value: datetime | None) -> datetime | None:
     if value is None or value.tzinfo is UTC:
         return value
     return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _executes_as_compiled(connection: Connection) -> bool:
+    """Return whether a connection, which may be one of a copier's engine, executes the text that `dialect` made."""
+    return connection.dialect.driver == dialect.driver and not connection.get_execution_options().get(
+        "schema_translate_map"
+    )
 
 
 def _require_tests(statement: Any, sql: str) -> None:

@@ -56,6 +56,14 @@ def test_a_statement_that_forgets_the_trash_is_refused(statement: Any) -> None:
     Statement(read, statement.where(col(Todo.deleted_at).is_(None)))
 
 
+def test_a_value_that_is_computed_for_each_execution_is_left_to_sqlalchemy() -> None:
+    def titled(**options: Any) -> Statement[TodoRead]:
+        return Statement(TodoRead, select(*READ).where(LIVE, col(Todo.title) == bindparam("title", **options)))
+
+    assert titled()._is_simple
+    assert not titled(callable_=lambda: "x")._is_simple
+
+
 class Number(NamedTuple):
     number: int | None
 

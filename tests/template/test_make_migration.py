@@ -419,11 +419,14 @@ def test_post_and_put_set_fields_of_each_type(http: httpx.Client, keys: dict[str
 
 
 IN_A_TRANSACTION = """
+from sqlmodel import Session
+
 from crud.batch import put_todo
 from crud.bulk import delete_todos, update_todos
 from crud.move import move_todo
 from crud.todo import create_todo, delete_todo, toggle_todo, update_todo
 from crud.trash import purge_todo, restore_todo
+from db import engine
 from db.session import RequestSession
 from models.listing import TodoFilter
 from models.todo import TodoCreate, TodoUpdate
@@ -437,6 +440,10 @@ with RequestSession() as session, session.begin():
     delete_todo(*me, todo.id)
     print(restore_todo(*me, todo.id).owner, update_todos(*me, TodoFilter(id=[todo.id]), TodoUpdate(owner="fourth")))
     print(delete_todos(*me, TodoFilter(id=[todo.id])), purge_todo(*me, todo.id))
+
+with Session(engine) as session:
+    todo = create_todo(session, "another", TodoCreate(title="x", owner="first"))
+    print(update_todo(session, "another", todo.id, TodoUpdate(owner="second")).owner)
 """
 
 
@@ -446,7 +453,7 @@ def test_writes_in_a_transaction_have_a_field_named_as_their_value(
     """The statements of crud have a value `owner`, and the copy has a field with this name."""
     assert http.get("/api/todos").status_code == 200
     printed = migrated.run("-c", IN_A_TRANSACTION, DATABASE_URL=database.api_url)
-    assert printed.splitlines() == ["third third", "third 1", "1 True"]
+    assert printed.splitlines() == ["third third", "third 1", "1 True", "second"]
 
 
 def test_patches_set_fields_of_each_type(http: httpx.Client, keys: dict[str, Any]) -> None:
